@@ -1,0 +1,268 @@
+"""Synthesis with yosys: resources per layer and of the whole, and netlists that can be simulated."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fpgaq.errors import ToolError
+from fpgaq.synth import _log, _processes
+from fpgaq.synth._sources import Sources, fingerprint
+from fpgaq.synth.families import Family
+from fpgaq.synth.families import family as family_of
+from fpgaq.synth.resources import Resources
+
+_HERE = Path(__file__).parent
+_RECIPE = (
+    _HERE / "_recipe.py",
+    _HERE / "families.py",
+)  # a change in either can change a netlist: part of every cache key
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """What `synthesize` found.
+
+    Attributes
+    ----------
+    total
+        Resources of the whole design.
+    layers
+        Resources of each layer, synthesized alone with everything below it.
+    total_is_sum
+        The flat run took too long: `total` is the sum of the layers, without what lies between them.
+    family
+        Name of the FPGA family.
+    seconds
+        Wall-clock time of the call; short when the cache had the answers.
+    """
+
+    total: Resources
+    layers: Mapping[str, Resources]
+    total_is_sum: bool
+    family: str
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object as JSON-ready values."""
+        return {
+            "family": self.family,
+            "total": self.total.to_json(),
+            "total_is_sum": self.total_is_sum,
+            "layers": {name: resources.to_json() for name, resources in self.layers.items()},
+            "seconds": round(self.seconds, 3),
+        }
+
+
+@dataclass(frozen=True)
+class Netlist:
+    """A synthesized design as Verilog, ready to be simulated in place of its sources.
+
+    Attributes
+    ----------
+    path
+        The netlist; its top module has the name and ports of the design's.
+    models
+        Simulation models of the family's cells, from yosys.
+    resources
+        What the netlist occupies.
+    """
+
+    path: Path
+    models: tuple[Path, ...]
+    resources: Resources
+
+
+def synthesize(
+    sources: Sequence[Path],
+    top: str,
+    layers: Sequence[str],
+    *,
+    family: str = "xc7",
+    work: Path,
+    jobs: int = 2,
+    flat_limit: float = 300.0,
+    cache: Path | None = None,
+    data_files: Sequence[Path] = (),
+    carry_chains: bool = True,
+) -> Synthesis:
+    """Synthesize a design as a whole and layer by layer.
+
+    Parameters
+    ----------
+    sources
+        SystemVerilog files, library blocks and generated ones, in any order.
+    top
+        Module that is the whole design.
+    layers
+        Modules to synthesize by themselves, with everything below them. They take their parameters' default values.
+    family
+        FPGA family, see `fpgaq.synth.FAMILIES`.
+    work
+        Folder for logs and intermediate files; made if missing.
+    jobs
+        yosys processes at a time.
+    flat_limit
+        Seconds after which the run of `top` is given up; the total is then the sum of the layers.
+    cache
+        Folder of earlier results, keyed by content; None keeps no results.
+    data_files
+        Files that the sources read with ``$readmemh`` or ``$readmemb`` by their bare names.
+    carry_chains
+        One carry chain per adder, and hand-mapped library modules; False gives yosys' own result to compare with.
+
+    Raises
+    ------
+    ConfigError
+        Unknown family, missing file, or a module that no file defines.
+    ToolError
+        yosys failed or warned, a latch or a combinational loop was found, or a module came out without a cell.
+    """
+    started = time.monotonic()
+    flow = _Flow(family_of(family), Sources(sources, data_files), work, carry_chains)
+    limits: dict[str, float | None] = {top: flat_limit, **dict.fromkeys(layers)}
+    if cache is not None:
+        cache.mkdir(parents=True, exist_ok=True)
+    known: dict[str, Resources] = {}
+    runs: list[_Run] = []
+    for module, limit in limits.items():
+        run = flow.prepare(module, limit)
+        entry = cache and cache / f"{run.key}.json"
+        if entry and entry.is_file():
+            known[module] = flow.count(module, json.loads(entry.read_text()))
+        else:
+            runs.append(run)
+
+    def collect(run: _Run, cells: dict[str, int]) -> None:
+        known[run.module] = flow.count(run.module, cells)
+        if cache is not None:
+            _write(cache / f"{run.key}.json", json.dumps(cells, indent=1, sort_keys=True))
+
+    flow.execute(runs, jobs, collect)
+    by_layer = {layer: known[layer] for layer in layers}
+    if top not in known and not by_layer:
+        raise ToolError(
+            f"Synthesis of '{top}' took more than {flat_limit:g} s, and there are no layers to add up instead:"
+            " raise the limit."
+        )
+    total = known[top] if top in known else sum(by_layer.values(), Resources())
+    return Synthesis(total, by_layer, top not in known, family, time.monotonic() - started)
+
+
+def netlist(
+    sources: Sequence[Path],
+    top: str,
+    *,
+    family: str = "xc7",
+    work: Path,
+    data_files: Sequence[Path] = (),
+) -> Netlist:
+    """Synthesize one module and write the result as Verilog for post-synthesis simulation.
+
+    Parameters, and errors, are those of `synthesize`.
+    """
+    flow = _Flow(family_of(family), Sources(sources, data_files), work, carry_chains=True)
+    run = flow.prepare(top, None, with_netlist=True)
+    found: dict[str, int] = {}
+    flow.execute([run], 1, lambda _, cells: found.update(cells))
+    return Netlist(run.netlist, tuple(_share() / name for name in flow.family.models), flow.count(top, found))
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One module to synthesize, its job file written."""
+
+    module: str
+    key: str
+    job: _processes.Job
+    result: Path
+    netlist: Path
+
+
+class _Flow:
+    """What the runs of one call have in common."""
+
+    def __init__(self, family: Family, sources: Sources, work: Path, carry_chains: bool) -> None:
+        self.family = family
+        self.sources = sources
+        self.work = work.resolve()
+        self.carry_chains = carry_chains
+
+    def prepare(self, module: str, limit: float | None, *, with_netlist: bool = False) -> _Run:
+        """Write the job file of one run into a fresh folder of its own."""
+        files = self.sources.reachable(module)
+        data = self.sources.data_of(files)
+        paths = [file.path for file in files]
+        defined = {name for file in files for name in file.modules}
+        mapped = [path for path in self.family.replacements() if self.carry_chains and path.stem in defined]
+        folder = self.work / f"{module}.{self.family.name}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for name, path in data.items():
+            shutil.copyfile(path, folder / name)
+        result, verilog = folder / "cells.json", folder / f"{module}.v"
+        job = {
+            "family": self.family.name,
+            "sources": [str(path) for path in paths],
+            "replacements": [str(path) for path in mapped],
+            "top": module,
+            "carry_chains": self.carry_chains,
+            "result": str(result),
+            "netlist": str(verilog) if with_netlist else None,
+        }
+        _write(folder / "job.json", json.dumps(job, indent=1))
+        facts = (module, self.family.name, str(self.carry_chains), importlib.metadata.version("pyosys"))
+        key = fingerprint((*paths, *mapped, *_RECIPE), data.values(), *facts)
+        weight = sum(len(file.text) for file in files)
+        process = _processes.Job(module, "fpgaq.synth._worker", "job.json", folder, weight, limit)
+        return _Run(module, key, process, result, verilog)
+
+    def execute(self, runs: Sequence[_Run], jobs: int, collect: Callable[[_Run, dict[str, int]], None]) -> None:
+        """Run yosys; hand the cells of every netlist to `collect`. A run that met its time limit is left out."""
+        by_job = {run.job: run for run in runs}
+
+        def finished(job: _processes.Job) -> None:
+            if job.timed_out:
+                return
+            if job.code:
+                raise _log.failure(job.log, self._called(job.name), job.code)
+            _log.check(job.log, self._called(job.name))
+            collect(by_job[job], json.loads(by_job[job].result.read_text()))
+
+        _processes.run(list(by_job), jobs, finished)
+
+    def count(self, module: str, cells: dict[str, int]) -> Resources:
+        """Return the resources of a netlist, which must not be empty."""
+        found = self.family.resources(cells)
+        if found == Resources():
+            raise ToolError(
+                f"Synthesis of {self._called(module)} left no cell at all: its outputs are constant, or plain wires of"
+                " its inputs. Look for outputs that nothing drives; do not list a layer that only renames wires."
+            )
+        return found
+
+    def _called(self, module: str) -> str:
+        return f"module '{module}' for {self.family.name}"
+
+
+def _share() -> Path:
+    """Return yosys' share folder, found without loading yosys."""
+    spec = importlib.util.find_spec("pyosys")
+    if spec is None or spec.origin is None:
+        raise ToolError("pyosys is missing: 'pip install pyosys' brings yosys.")
+    return Path(spec.origin).parent / "share"
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file that other processes see complete or not at all."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    partial.write_text(text)
+    os.replace(partial, path)

@@ -1,0 +1,93 @@
+// add3 for Xilinx: one LUT6 a bit, which yosys does not infer from a + b + c. Stands in for fpgaq/rtl/lib/add3.sv in the
+// yosys flow; same parameters, same function, tested against integers with the same bench.
+//
+// Every LUT6_2 is a full adder (carry-save) and the half adder of the second row at once:
+//   O5 = majority(a, b, c)          the carry-save carry, used by the bit above
+//   O6 = a ^ b ^ c ^ carry_below    the propagate signal of the carry chain that adds sums and shifted carries
+// Negated operands are inverted inside the LUT; the ones that two's complement adds are the carry chain's CYINIT (first
+// negation) and the free carry into bit 0 (second), which is why there are at most two.
+module add3 #(
+    parameter W = 8,
+    parameter NEG_A = 0,
+    parameter NEG_B = 0,
+    parameter NEG_C = 0
+) (
+    input  [W-1:0] a,
+    input  [W-1:0] b,
+    input  [W-1:0] c,
+    output [W-1:0] y
+);
+
+  localparam NEGATIONS = NEG_A + NEG_B + NEG_C;
+  localparam PADDED = ((W + 3) / 4) * 4;  // a CARRY4 holds four bits
+
+  generate
+    if (NEGATIONS > 2) begin : g_check
+      $error("add3: at most two operands may be negated");
+    end
+  endgenerate
+
+  // Truth table over {I3..I0} = {carry_below, c, b, a}: O5 in the low half (I5 = 0), O6 in the high half (I5 = 1).
+  function [63:0] truth_table(input integer unused);
+    integer i;
+    reg p, q, r;
+    for (i = 0; i < 64; i = i + 1) begin
+      p = i[0] ^ (NEG_A != 0);
+      q = i[1] ^ (NEG_B != 0);
+      r = i[2] ^ (NEG_C != 0);
+      truth_table[i] = (i < 32) ? ((p & q) | (p & r) | (q & r)) : (p ^ q ^ r ^ i[3]);
+    end
+  endfunction
+
+  wire [W:0] carry_save;
+  wire [PADDED-1:0] propagate, generated, sum, carry;
+
+  assign carry_save[0] = (NEGATIONS >= 2);
+  assign y = sum[W-1:0];
+
+  genvar i;
+  generate
+    for (i = 0; i < PADDED; i = i + 1) begin : g_bit
+      if (i < W) begin : g_lut
+        LUT6_2 #(
+            .INIT(truth_table(0))
+        ) lut (
+            .O6(propagate[i]),
+            .O5(carry_save[i+1]),
+            .I0(a[i]),
+            .I1(b[i]),
+            .I2(c[i]),
+            .I3(carry_save[i]),
+            .I4(1'b0),
+            .I5(1'b1)
+        );
+        assign generated[i] = carry_save[i];
+      end else begin : g_pad
+        assign propagate[i] = 1'b0;
+        assign generated[i] = 1'b0;
+      end
+    end
+    for (i = 0; i < PADDED; i = i + 4) begin : g_chain
+      if (i == 0) begin : g_first
+        CARRY4 chain (
+            .CO(carry[i+3:i]),
+            .O(sum[i+3:i]),
+            .CI(1'b0),
+            .CYINIT(NEGATIONS >= 1),
+            .DI(generated[i+3:i]),
+            .S(propagate[i+3:i])
+        );
+      end else begin : g_next
+        CARRY4 chain (
+            .CO(carry[i+3:i]),
+            .O(sum[i+3:i]),
+            .CI(carry[i-1]),
+            .CYINIT(1'b0),
+            .DI(generated[i+3:i]),
+            .S(propagate[i+3:i])
+        );
+      end
+    end
+  endgenerate
+
+endmodule
