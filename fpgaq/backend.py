@@ -1,0 +1,96 @@
+"""The hls4ml backend ``fpgaq``: the Vitis project with exact types, and the integer graph beside it.
+
+Loaded by hls4ml through its entry-point group ``hls4ml.backends``, while hls4ml itself is still being imported: this
+module must therefore import nothing of hls4ml but leaf modules, and nothing of TensorFlow.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hls4ml.backends.fpga.fpga_backend import FPGABackend
+from hls4ml.backends.vitis.vitis_backend import VitisBackend
+from hls4ml.model.flow import get_flow, register_flow
+from hls4ml.writer.vitis_writer import VitisWriter
+
+NAME = "fpgaq"
+
+# Passes of hls4ml that only fill in attributes or change the representation in C++. Its optimisations that merge layers
+# or infer types are left out: several of them silently change results, and the integer graph has its own.
+_VIVADO_OPTIMIZE = ("vivado:inplace_parallel_reshape",)
+_VIVADO_TYPES = (
+    "vivado:transform_types",
+    "vivado:register_bram_weights",
+    "vivado:apply_resource_strategy",
+    "vivado:set_pipeline_style",
+)
+
+
+class FpgaqWriter(VitisWriter):
+    """Writes the Vitis HLS project, as hls4ml users know it."""
+
+
+class FpgaqBackend(VitisBackend):
+    """Vitis' C++ with every type exact; simulation and synthesis with open tools."""
+
+    def __init__(self) -> None:
+        # VivadoBackend and VitisBackend hard-code their names, so their constructors are skipped.
+        FPGABackend.__init__(self, NAME)
+        self._register_layer_attributes()
+        self._register_passes()
+        self._register_flows()
+
+    def _init_file_optimizers(self) -> dict[str, Any]:
+        return {}  # Vitis' passes exist under its own name; registering them again would only duplicate them
+
+    def _register_passes(self) -> None:
+        from fpgaq.hls import layers
+        from fpgaq.hls.passes import PASSES
+
+        layers.register(self)
+        for name, cls in PASSES.items():
+            self.register_pass(name, cls)
+
+    def _register_flows(self) -> None:
+        def flow(name: str, passes: Any, requires: list[str]) -> str:
+            return str(register_flow(name, passes, requires=requires, backend=NAME))
+
+        front = flow("exact", [f"{NAME}:{p}" for p in ("separate_head", "derive_types")], [])
+        init = flow("init_layers", list(get_flow("vivado:init_layers").optimizers), [front])
+        optimize = flow("representation", list(_VIVADO_OPTIMIZE), [init])
+        types = flow("specific_types", list(_VIVADO_TYPES), [optimize])
+        own = flow("own_templates", self._get_layer_templates, [types])
+        templates = flow(
+            "apply_templates",
+            lambda: list(get_flow("vitis:apply_templates").optimizers) + list(get_flow("vivado:apply_templates").optimizers),
+            [own],
+        )
+        self._default_flow = flow("ip", None, [front, init, optimize, types, own, templates])
+        self._writer_flow = flow("write", [f"{NAME}:content_stamp", f"{NAME}:write_hls"], [self._default_flow])
+
+    def get_custom_source(self) -> dict[str, Any]:
+        return dict(self.custom_source)
+
+    def create_initial_config(self, **kwargs: Any) -> dict[str, Any]:
+        """Return the project configuration; options of fpgaq are taken out of the keyword arguments."""
+        from fpgaq.config import Options, make_options
+
+        if kwargs.get("io_type") not in (None, "io_parallel"):
+            from fpgaq.errors import ConfigError
+
+            raise ConfigError(f"io_type={kwargs['io_type']!r} is not available yet; use 'io_parallel'")
+        mine = {key: value for key, value in kwargs.items() if key in Options.model_fields}
+        config = super().create_initial_config(**{k: v for k, v in kwargs.items() if k not in mine or k in _SHARED})
+        config["Fpgaq"] = make_options(mine).model_dump(mode="json")
+        return dict(config)
+
+
+_SHARED = ("clock_period", "io_type")
+
+
+def register(*, register_backend: Any, register_writer: Any) -> None:
+    """Register writer and backend; hls4ml calls this once."""
+    import fpgaq.frontend.handlers  # noqa: F401  registers the Keras 3 handlers of the QKeras layers
+
+    register_writer(NAME, FpgaqWriter)  # the backend looks its writer up, so the writer comes first
+    register_backend(NAME, FpgaqBackend)

@@ -1,0 +1,1 @@
+"""Keras/QKeras models to hls4ml graphs whose every type is exact."""

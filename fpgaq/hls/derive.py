@@ -1,0 +1,344 @@
+"""From an hls4ml graph to the integer graph, and exact types back to the hls4ml graph.
+
+Both happen in one walk: the integer operations of a layer are built, their exact bounds give the types, and the same
+types are written into the hls4ml layer. Golden model, C++ and RTL then cannot differ in a type.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from fpgaq.config import Precision
+from fpgaq.errors import ConfigError, ModelError
+from fpgaq.frontend import dyadic
+from fpgaq.frontend.dyadic import Dyadic
+from fpgaq.hls.freeze import Decision, covering_type, freeze_parameter, to_hls, user_precision
+from fpgaq.ir import ops
+from fpgaq.ir.graph import Graph
+from fpgaq.ir.node import Bounds, Node, Operand
+from fpgaq.ir.types import FixedType, Overflow, Rounding
+
+#: Type of a node while its exact bounds are computed.
+_ANY = 64
+_Cast = tuple[FixedType, Rounding, Overflow]
+
+
+@dataclass
+class Derivation:
+    """What the walk found.
+
+    Parameters
+    ----------
+    graph : Graph
+        The integer graph, one or more nodes per hls4ml layer; the last one has the layer's name.
+    parameters : dict
+        Frozen arrays by layer and attribute ("weight", "bias", "scale").
+    decisions : list of Decision
+    casts : dict
+        Casts that the conversion added to layers whose activation the model left in float.
+    """
+
+    graph: Graph
+    parameters: dict[str, dict[str, Dyadic]] = field(default_factory=dict)
+    decisions: list[Decision] = field(default_factory=list)
+    casts: dict[str, _Cast] = field(default_factory=dict)
+
+
+class Deriver:
+    """One walk over an hls4ml graph.
+
+    Parameters
+    ----------
+    model : hls4ml.model.ModelGraph
+    precision : Precision
+        Bits for what the model leaves in float.
+    """
+
+    def __init__(self, model: Any, precision: Precision) -> None:
+        self.model = model
+        self.precision = precision
+        self.nodes: list[Node] = []
+        self.operands: dict[str, Operand] = {}
+        self.result = Derivation(graph=None)  # type: ignore[arg-type]
+
+    def run(self) -> Derivation:
+        """Derive every layer in topological order."""
+        for layer in self.model.get_layers():
+            lower = _LOWERINGS.get(layer.class_name)
+            if lower is None:
+                raise ModelError(
+                    f"layer {layer.name!r}: {layer.class_name} layers are not supported; "
+                    f"supported are {', '.join(sorted(_LOWERINGS))}"
+                )
+            lower(self, layer)
+        self.result.graph = Graph(self.model.config.get_project_name(), self.nodes, tuple(self.model.outputs))
+        return self.result
+
+    def emit(self, node: Node) -> Node:
+        """Append a node after giving it the narrowest type that holds its exact result."""
+        operands = [self.operands[i] for i in node.inputs]
+        bounds = node.infer(operands)
+        if node.type.width == _ANY:
+            node = dataclasses.replace(node, type=FixedType.from_interval(*bounds.hull, node.type.frac))
+        self.nodes.append(node)
+        self.operands[node.name] = Operand(node.type, bounds)
+        return node
+
+    def finish(self, layer: Any, node: Node, cast: _Cast | None) -> None:
+        """Append the last operation of a layer, with its cast if there is one, and give hls4ml the type."""
+        wanted = user_precision(layer, "result")
+        if wanted is not None and wanted != cast:
+            self._note_user_result(layer, node, wanted)
+            cast = wanted
+        if cast is None:
+            cast = self._cap(layer, node)
+        rounding, overflow = Rounding.TRN, Overflow.WRAP
+        if cast is not None:
+            type_, rounding, overflow = cast
+            inner = self.emit(dataclasses.replace(node, name=f"{layer.name}_exact"))
+            node = ops.Requantize(
+                name=layer.name,
+                inputs=(inner.name,),
+                type=type_,
+                layer=layer.name,
+                source_frac=inner.type.frac,
+                rounding=rounding,
+                overflow=overflow,
+            )
+        final = self.emit(node)
+        layer.get_output_variable().type.precision = to_hls(final.type, rounding, overflow)
+
+    def _note_user_result(self, layer: Any, node: Node, wanted: _Cast) -> None:
+        operands = [self.operands[i] for i in node.inputs]
+        hull = node.infer(operands).hull
+        exact = FixedType.from_interval(*hull, node.type.frac)
+        to, rounding, overflow = wanted
+        if to.frac >= exact.frac and to.covers(hull[0] << (to.frac - exact.frac), hull[1] << (to.frac - exact.frac)):
+            return
+        reason = f"type given by the user ({rounding.value}, {overflow.value}); {exact} would be exact"
+        self.result.decisions.append(Decision(layer.name, "result", str(to), reason, None))
+        self.result.casts[layer.name] = wanted
+
+    def _cap(self, layer: Any, node: Node) -> _Cast | None:
+        """Limit the width of a result that has no quantizer and feeds a matrix."""
+        if layer.class_name == "Input" or not _feeds_matrix(layer):
+            return None
+        bounds: Bounds = node.infer([self.operands[i] for i in node.inputs])
+        capped = covering_type(*bounds.hull, node.type.frac, self.precision.activation)
+        if capped.frac == node.type.frac:
+            return None
+        cast = (capped, Rounding.RND_CONV, Overflow.SAT)
+        reason = f"no quantizer: its exact values do not fit {self.precision.activation} bits"
+        self.result.decisions.append(Decision(layer.name, "activation", str(capped), reason, capped.step / 2))
+        self.result.casts[layer.name] = cast
+        return cast
+
+    def freeze(self, layer: Any, what: str, exact: bool, bits: int) -> Dyadic:
+        """Freeze one parameter of a layer."""
+        frozen, decision = freeze_parameter(layer, what, layer.weights[what].data, exact, bits)
+        if decision is not None:
+            self.result.decisions.append(decision)
+        self.result.parameters.setdefault(layer.name, {})[what] = frozen
+        return frozen
+
+    def set_weights(self, layer: Any, what: str, frozen: Dyadic, prefix: str) -> None:
+        """Give hls4ml frozen values with the narrowest type that holds them."""
+        layer.add_weights_variable(
+            name=what,
+            var_name=f"{prefix}{{index}}",
+            type_name=f"{what}{{index}}_t",
+            precision=to_hls(frozen.type),
+            data=frozen.values,
+        )
+
+
+def _feeds_matrix(layer: Any) -> bool:
+    return any(
+        consumer.class_name == "Dense" or (consumer.class_name == "Reshape" and _feeds_matrix(consumer))
+        for consumer in layer.get_output_nodes()
+    )
+
+
+def _lower_input(deriver: Deriver, layer: Any) -> None:
+    wanted = user_precision(layer, "result")
+    if wanted is None:
+        wanted = FixedType.parse(str(layer.model.config.get_precision(layer, "result")[0]))
+    shape = tuple(layer.get_output_variable().shape)
+    node = ops.Input(name=layer.name, inputs=(), type=wanted[0], layer=layer.name, shape=shape)
+    deriver.emit(node)
+    layer.get_output_variable().type.precision = to_hls(wanted[0])
+
+
+def _lower_dense(deriver: Deriver, layer: Any) -> None:
+    x = deriver.operands[layer.inputs[0]]
+    if len(x.shape) != 1:
+        raise ModelError(f"layer {layer.name!r}: Dense on shape {list(x.shape)}; flatten its input first")
+    bits = deriver.precision.weight
+    weight = deriver.freeze(layer, "weight", bool(layer.get_attr("weight_exact")), bits)
+    bias = deriver.freeze(layer, "bias", bool(layer.get_attr("bias_exact")), bits)
+    frac = max(x.type.frac + weight.frac, bias.frac)
+    node = ops.MatMul(
+        name=layer.name,
+        inputs=(layer.inputs[0],),
+        type=FixedType(_ANY, frac, True),
+        layer=layer.name,
+        weight=weight.codes << (frac - x.type.frac - weight.frac),
+        weight_frac=frac - x.type.frac,
+        bias=bias.codes << (frac - bias.frac),
+        reuse=_reuse_factor(layer, *weight.codes.shape),
+    )
+    accumulator = FixedType.from_interval(*node.infer([x]).hull, frac)
+    cast = _accumulator_cast(layer, accumulator)
+    deriver.set_weights(layer, "weight", weight, "w")
+    deriver.set_weights(layer, "bias", bias, "b")
+    layer.get_attr("accum_t").precision = to_hls(cast[0] if cast else accumulator)
+    if cast is not None:
+        deriver.emit(dataclasses.replace(node, name=f"{layer.name}_sum"))
+        wrapped = ops.Requantize(
+            name=layer.name,
+            inputs=(f"{layer.name}_sum",),
+            type=cast[0],
+            layer=layer.name,
+            source_frac=frac,
+            rounding=Rounding.TRN,
+            overflow=Overflow.WRAP,
+        )
+        deriver.result.casts[layer.name] = cast
+        deriver.finish(layer, wrapped, None)
+        return
+    deriver.finish(layer, node, None)
+
+
+def _accumulator_cast(layer: Any, exact: FixedType) -> _Cast | None:
+    """Return the wrap that a user's narrower accumulator makes; refuse one that rounds or saturates every addition."""
+    wanted = user_precision(layer, "accum")
+    if wanted is None:
+        return None
+    type_, rounding, overflow = wanted
+    lossless = type_.frac >= exact.frac and type_.integer_bits - type_.signed >= exact.integer_bits - exact.signed
+    if lossless and (type_.signed or not exact.signed):
+        return None
+    if overflow is not Overflow.WRAP or type_.frac < exact.frac:
+        raise ConfigError(
+            f"layer {layer.name!r}: accumulator {type_} ({rounding.value}, {overflow.value}) rounds or saturates at every "
+            f"addition, so that the sum depends on their order; {exact} is exact, and wrapping types with "
+            f"{exact.frac} fraction bits are reproduced"
+        )
+    return type_, Rounding.TRN, Overflow.WRAP
+
+
+def _reuse_factor(layer: Any, n_in: int, n_out: int) -> int:
+    """Return the reuse factor of a layer after checking hls4ml's legality rule."""
+    reuse = layer.model.config.get_reuse_factor(layer)
+    legal = layer.model.config.backend.get_valid_reuse_factors(n_in, n_out)
+    if reuse not in legal:
+        below = [r for r in legal if r < reuse][-2:]
+        above = [r for r in legal if r > reuse][:2]
+        raise ConfigError(
+            f"layer {layer.name!r}: reuse factor {reuse} does not divide its {n_in}x{n_out} matrix; "
+            f"legal neighbours are {', '.join(map(str, below + above))}"
+        )
+    return int(reuse)
+
+
+def _lower_batch_normalization(deriver: Deriver, layer: Any) -> None:
+    x = deriver.operands[layer.inputs[0]]
+    scale = deriver.freeze(layer, "scale", False, deriver.precision.scale)
+    bias = deriver.freeze(layer, "bias", bool(layer.get_attr("bias_exact")), deriver.precision.scale)
+    frac = max(x.type.frac + scale.frac, bias.frac)
+    node = ops.Affine(
+        name=layer.name,
+        inputs=(layer.inputs[0],),
+        type=FixedType(_ANY, frac, True),
+        layer=layer.name,
+        scale=scale.codes.reshape(-1) << (frac - x.type.frac - scale.frac),
+        scale_frac=frac - x.type.frac,
+        bias=bias.codes.reshape(-1) << (frac - bias.frac),
+    )
+    deriver.set_weights(layer, "scale", scale, "s")
+    deriver.set_weights(layer, "bias", bias, "b")
+    deriver.finish(layer, node, None)
+
+
+def _lower_activation(deriver: Deriver, layer: Any) -> None:
+    function = layer.get_attr("activation")
+    source = layer.inputs[0]
+    x = deriver.operands[source]
+    cast = FixedType.parse(layer.get_attr("exact_cast")) if layer.get_attr("exact_cast") else None
+    node: Node
+    if function == "relu":
+        node = ops.Relu(name=layer.name, inputs=(source,), type=FixedType(_ANY, x.type.frac, True), layer=layer.name)
+    elif function == "linear":
+        node = ops.Reshape(name=layer.name, inputs=(source,), type=x.type, layer=layer.name, shape=x.shape)
+    else:
+        raise ModelError(
+            f"layer {layer.name!r}: activation {function!r} is not supported; use relu, linear, a final softmax, "
+            "or a QKeras quantizer (quantized_relu, quantized_bits, quantized_tanh, binary, ternary)"
+        )
+    deriver.finish(layer, node, cast)
+
+
+def _lower_rectifier_layer(deriver: Deriver, layer: Any) -> None:
+    """Lower ``ReLU()``, which hls4ml's parser hands over as a rectifier with threshold 0."""
+    threshold = float(layer.get_attr("activ_param", 0.0))
+    if threshold != 0.0:
+        raise ModelError(f"layer {layer.name!r}: ReLU with threshold={threshold} is not supported; use threshold=0")
+    source = layer.inputs[0]
+    frac = deriver.operands[source].type.frac
+    node = ops.Relu(name=layer.name, inputs=(source,), type=FixedType(_ANY, frac, True), layer=layer.name)
+    deriver.finish(layer, node, None)
+
+
+def _lower_thresholds(deriver: Deriver, layer: Any) -> None:
+    x = deriver.operands[layer.inputs[0]]
+    given: list[tuple[float, bool]] = layer.get_attr("thresholds")
+    levels = dyadic.exact(layer.get_attr("levels"))
+    # A level between two thresholds that fall on the same integer is never reached.
+    steps: dict[int, int] = {}
+    for (value, strict), level in zip(given, levels.codes[1:], strict=True):
+        scaled = Fraction(value) * Fraction(2) ** x.type.frac
+        steps[int(np.floor(scaled)) + 1 if strict else -int(np.floor(-scaled))] = int(level)
+    node = ops.Thresholds(
+        name=layer.name,
+        inputs=(layer.inputs[0],),
+        type=FixedType(_ANY, levels.frac, True),
+        layer=layer.name,
+        thresholds=np.array(list(steps)),
+        codes=np.array([int(levels.codes[0]), *steps.values()]),
+    )
+    layer.set_attr("thresholds", list(steps))
+    deriver.set_weights(layer, "threshold", Dyadic(node.thresholds, x.type.frac), "t")
+    deriver.set_weights(layer, "level", Dyadic(node.codes, levels.frac), "l")
+    deriver.finish(layer, node, None)
+
+
+def _lower_reshape(deriver: Deriver, layer: Any) -> None:
+    x = deriver.operands[layer.inputs[0]]
+    shape = tuple(layer.get_output_variable().shape)
+    node = ops.Reshape(name=layer.name, inputs=(layer.inputs[0],), type=x.type, layer=layer.name, shape=shape)
+    deriver.emit(node)
+    layer.get_output_variable().type.precision = layer.get_input_variable().type.precision
+
+
+def _lower_argmax(deriver: Deriver, layer: Any) -> None:
+    source = layer.inputs[0]
+    node = ops.ArgMax(name=layer.name, inputs=(source,), type=FixedType(_ANY, 0, False), layer=layer.name)
+    deriver.finish(layer, node, None)
+
+
+_LOWERINGS: dict[str, Callable[[Deriver, Any], None]] = {
+    "Activation": _lower_activation,
+    "ArgMax": _lower_argmax,
+    "BatchNormalization": _lower_batch_normalization,
+    "Dense": _lower_dense,
+    "Input": _lower_input,
+    "ParametrizedActivation": _lower_rectifier_layer,
+    "Reshape": _lower_reshape,
+    "Thresholds": _lower_thresholds,
+}

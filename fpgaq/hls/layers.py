@@ -1,0 +1,110 @@
+"""Layers that hls4ml lacks, registered through its extension API; their C++ headers live in ``hls_templates/``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hls4ml.backends.template import FunctionCallTemplate, LayerConfigTemplate
+from hls4ml.model.attributes import Attribute, TypeAttribute, WeightAttribute
+from hls4ml.model.layers import Layer, layer_map, register_layer
+from hls4ml.model.types import FixedPrecisionType
+
+from fpgaq.resources import hls_templates
+
+
+class Thresholds(Layer):
+    """A staircase with one shared table: binary and ternary activations."""
+
+    _expected_attributes = (
+        Attribute("n_in"),
+        Attribute("thresholds", value_type=Sequence),
+        Attribute("levels", value_type=Sequence),
+        WeightAttribute("threshold"),
+        WeightAttribute("level"),
+        TypeAttribute("threshold"),
+        TypeAttribute("level"),
+    )
+
+    def initialize(self) -> None:
+        """Declare result and tables; their types come from the pass `fpgaq.hls.exact_types`."""
+        import numpy as np
+
+        shape = self.get_input_variable().shape
+        self.set_attr("n_in", self.get_input_variable().size())
+        self.add_output_variable(shape)
+        anything = FixedPrecisionType(32, 16)
+        values = np.array([value for value, _ in self.get_attr("thresholds")])
+        self.add_weights_variable(name="threshold", var_name="t{index}", precision=anything, data=values)
+        levels = np.array(self.get_attr("levels"))
+        self.add_weights_variable(name="level", var_name="l{index}", precision=anything, data=levels)
+
+
+class ArgMax(Layer):
+    """Index of the largest element, the first of equal ones."""
+
+    _expected_attributes = (Attribute("n_in"),)
+
+    def initialize(self) -> None:
+        """Declare the one-element result."""
+        self.set_attr("n_in", self.get_input_variable().size())
+        self.add_output_variable([1])
+
+
+class _ThresholdsConfig(LayerConfigTemplate):
+    def __init__(self) -> None:
+        super().__init__(Thresholds)
+
+    def format(self, node: Any) -> str:
+        params = self._default_config_params(node)
+        params["n_thresholds"] = len(node.get_attr("thresholds"))
+        return (
+            "struct config{index} : nnet::thresholds_config {{\n"
+            "    static const unsigned n_in = {n_in};\n"
+            "    static const unsigned n_thresholds = {n_thresholds};\n"
+            "    typedef {threshold_t.name} threshold_t;\n"
+            "    typedef {level_t.name} level_t;\n"
+            "}};\n"
+        ).format(**params)
+
+
+class _ThresholdsCall(FunctionCallTemplate):
+    def __init__(self) -> None:
+        super().__init__(Thresholds, include_header=["nnet_utils/nnet_thresholds.h"])
+
+    def format(self, node: Any) -> str:
+        params = self._default_function_params(node)
+        params["t"], params["l"] = (node.get_weights(k).name for k in ("threshold", "level"))
+        return "nnet::thresholds<{input_t}, {output_t}, {config}>({input}, {output}, {t}, {l});".format(**params)
+
+
+class _ArgMaxConfig(LayerConfigTemplate):
+    def __init__(self) -> None:
+        super().__init__(ArgMax)
+
+    def format(self, node: Any) -> str:
+        params = self._default_config_params(node)
+        return (
+            "struct config{index} : nnet::argmax_index_config {{\n    static const unsigned n_in = {n_in};\n}};\n"
+        ).format(**params)
+
+
+class _ArgMaxCall(FunctionCallTemplate):
+    def __init__(self) -> None:
+        super().__init__(ArgMax, include_header=["nnet_utils/nnet_argmax_index.h"])
+
+    def format(self, node: Any) -> str:
+        params = self._default_function_params(node)
+        return "nnet::argmax_index<{input_t}, {output_t}, {config}>({input}, {output});".format(**params)
+
+
+def register(backend: Any) -> None:
+    """Make the layers known to hls4ml, and their templates and headers to a backend."""
+    for cls in (Thresholds, ArgMax):
+        if cls.__name__ not in layer_map:
+            register_layer(cls.__name__, cls)
+    for template in (_ThresholdsConfig, _ThresholdsCall, _ArgMaxConfig, _ArgMaxCall):
+        backend.register_template(template)
+    for header in sorted(Path(hls_templates()).glob("*.h")):
+        backend.register_source(str(header))
