@@ -1,0 +1,1 @@
+"""SystemVerilog from the integer graph: library blocks in ``lib/``, one generated module per layer, a top."""

@@ -1,0 +1,370 @@
+"""A scheduled datapath as SystemVerilog: one line an operation, one register block a stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fpgaq.cmvm import Adder
+from fpgaq.errors import FpgaqError
+from fpgaq.ir.types import Rounding
+from fpgaq.rtl.datapath import Cast, Constant, Datapath, Limit, Max0, Op, Ref, Source, Stair, Sum, interval_width
+from fpgaq.rtl.pipeline import Schedule
+from fpgaq.rtl.verilog import constant, instance, vector
+
+
+@dataclass
+class _Operand:
+    """One operand of an adder: a shifted value or a constant."""
+
+    text: str
+    lowest: int
+    negative: bool
+
+
+@dataclass
+class DatapathWriter:
+    """Writes the body of one datapath.
+
+    Parameters
+    ----------
+    path : Datapath
+    schedule : Schedule
+    enable : str
+        Signal that lets the registers load.
+    """
+
+    path: Datapath
+    schedule: Schedule
+    enable: str
+    _lines: list[list[str]] = field(default_factory=list)
+
+    def body(self, in_data: str, in_width: int, out_data: str, out_width: int) -> list[str]:
+        """Return declarations, logic and registers.
+
+        Parameters
+        ----------
+        in_data, out_data : str
+            Packed vectors, element 0 in the low bits.
+        in_width, out_width : int
+            Bits of one element.
+        """
+        stages = self.schedule.stages
+        self._lines = [[] for _ in range(stages + 1)]
+        for n, op in enumerate(self.path.ops):
+            if isinstance(op, Source):
+                low = op.index * in_width
+                high = low + self.path.width(n) - 1
+                self._lines[0].append(f"assign {self.name(n)} = {in_data}[{high}:{low}];")
+            elif not isinstance(op, Constant):
+                self._emit(n, op)
+        for j, ref in enumerate(self.path.outputs):
+            text = self.extended(ref, out_width, stages)
+            self._lines[stages].append(f"assign {out_data}[{j * out_width} +: {out_width}] = {text};")
+        registers = [self._registers(stage) for stage in range(stages)]
+        return [*self._declarations(), "", *self._stage_text(registers)]
+
+    def _stage_text(self, registers: list[list[str]]) -> list[str]:
+        text: list[str] = []
+        for stage, lines in enumerate(self._lines):
+            title = f"// stage {stage}" if stage < self.schedule.stages else "// results"
+            text += [title, *lines, *(registers[stage] if stage < len(registers) else []), ""]
+        return text[:-1]
+
+    def name(self, node: int, stage: int | None = None) -> str:
+        """Return the name of a node's value as it is available in a stage."""
+        prefix = {Source: "x", Sum: "s", Cast: "q", Limit: "c", Max0: "m", Stair: "t"}[type(self.path.ops[node])]  # type: ignore[index]
+        base = f"{prefix}{node}"
+        late = 0 if stage is None else stage - self.schedule.stage[node]
+        return f"{base}_d{late}" if late else base
+
+    def extended(self, ref: Ref, width: int, stage: int) -> str:
+        """Return ``width`` bits of a shifted value, sign-extended or cut at the top."""
+        return self._bits(ref, width, 0, stage)
+
+    def _bits(self, ref: Ref, width: int, low: int, stage: int) -> str:
+        """Return bits ``[low, width)`` of a shifted value, sign-extended where it ends before."""
+        op = self.path.ops[ref.node]
+        if isinstance(op, Constant):
+            return constant((op.value << ref.shift) >> low, width - low)
+        name, bits = self.name(ref.node, stage), self.path.width(ref.node)
+        first = max(low - ref.shift, 0)
+        last = min(width - ref.shift, bits)
+        parts: list[str] = []
+        missing = width - max(ref.shift + bits, low)
+        if missing > 0:
+            sign = self.path.signed(ref.node)
+            one = f"{name}[{bits - 1}]" if bits > 1 else name
+            parts.append(f"{{{missing}{{{one}}}}}" if sign else f"{missing}'d0")
+        if last > first:
+            whole = first == 0 and last == bits
+            parts.append(name if whole else f"{name}[{last - 1}:{first}]" if last - first > 1 else f"{name}[{first}]")
+        zeros = min(ref.shift, width) - low
+        if zeros > 0:
+            parts.append(f"{zeros}'d0")
+        return parts[0] if len(parts) == 1 else f"{{{', '.join(parts)}}}"
+
+    def _declarations(self) -> list[str]:
+        lines = []
+        for n, op in enumerate(self.path.ops):
+            if isinstance(op, Constant):
+                continue
+            width = self.path.width(n)
+            for stage in range(self.schedule.stage[n], self.schedule.last_use[n] + 1):
+                name = self.name(n, stage)
+                lines.append(f"logic {vector(width)}{name};")
+        return lines
+
+    def _registers(self, stage: int) -> list[str]:
+        moves = [
+            f"        {self.name(n, stage + 1)} <= {self.name(n, stage)};"
+            for n, op in enumerate(self.path.ops)
+            if not isinstance(op, Constant) and self.schedule.stage[n] <= stage < self.schedule.last_use[n]
+        ]
+        if not moves:
+            return []
+        return ["always_ff @(posedge clk) begin", f"    if ({self.enable}) begin", *moves, "    end", "end"]
+
+    def _emit(self, node: int, op: Op) -> None:
+        stage = self.schedule.stage[node]
+        lines = self._lines[stage]
+        if isinstance(op, Sum):
+            lines += self._sum(node, op.adder, stage)
+        elif isinstance(op, Cast):
+            lines += self._cast(node, op, stage)
+        elif isinstance(op, Max0):
+            width = self.path.width(node)
+            source = Ref(op.x.node, op.x.shift)
+            sign = self._sign(source, stage)
+            lines.append(f"assign {self.name(node)} = {self._bits(source, width, 0, stage)} & {{{width}{{~{sign}}}}};")
+        elif isinstance(op, Limit):
+            lines += self._clamp(node, self._whole(op.x, stage), self.path.ref_bounds(op.x), op.least, op.most)
+        else:
+            assert isinstance(op, Stair)
+            lines += self._stair(node, op, stage)
+
+    def _sign(self, ref: Ref, stage: int) -> str:
+        name, bits = self.name(ref.node, stage), self.path.width(ref.node)
+        return f"{name}[{bits - 1}]"
+
+    def _whole(self, ref: Ref, stage: int) -> str:
+        return self._bits(ref, interval_width(*self.path.ref_bounds(ref)), 0, stage)
+
+    # --- adders ---------------------------------------------------------------------------------------------------
+
+    def _sum(self, node: int, adder: Adder, stage: int) -> list[str]:
+        """One adder; low bits in which only one operand lives are wired through."""
+        name, width = self.name(node), self.path.width(node)
+        lowest = [t.shift for t in adder.terms]
+        if adder.constant:
+            lowest.append((adder.constant & -adder.constant).bit_length() - 1)
+        through = _passed_low_bits(adder, lowest, width)
+        operands = [
+            _Operand(self._bits(Ref(t.node, t.shift), width, through, stage), t.shift, t.negative) for t in adder.terms
+        ]
+        if adder.constant:
+            operands.append(_Operand(constant(adder.constant >> through, width - through), lowest[-1], False))
+        lines = [f"// {name} = {self._formula(adder, stage)}"]
+        target = name
+        if through:
+            target = f"{name}[{width - 1}:{through}]"
+            lines.append(f"assign {name}[{through - 1}:0] = {self._low_bits(adder, lowest, through, stage)};")
+        return [*lines, _addition(target, name, width - through, operands)]
+
+    def _low_bits(self, adder: Adder, lowest: list[int], through: int, stage: int) -> str:
+        k = min(range(len(lowest)), key=lowest.__getitem__)
+        if k == len(adder.terms):
+            return constant(adder.constant, through)
+        return self._bits(Ref(adder.terms[k].node, adder.terms[k].shift), through, 0, stage)
+
+    def _formula(self, adder: Adder, stage: int) -> str:
+        parts = []
+        for t in adder.terms:
+            factor = f"{1 << t.shift}*" if t.shift else ""
+            parts.append(f"{'-' if t.negative else '+'} {factor}{self.name(t.node, stage)}")
+        if adder.constant:
+            parts.append(f"{'-' if adder.constant < 0 else '+'} {abs(adder.constant)}")
+        return " ".join(parts).removeprefix("+ ")
+
+    # --- casts ----------------------------------------------------------------------------------------------------
+
+    def _cast(self, node: int, op: Cast, stage: int) -> list[str]:
+        lines: list[str] = []
+        lo, hi = self.path.ref_bounds(op.x)
+        if op.shift and not op.biased and op.rounding is not Rounding.TRN:
+            text, (lo, hi) = self._round_addend(node, op, (lo, hi), stage, lines)
+        else:
+            text = ""
+        width = max(interval_width(lo, hi) - op.shift, 1)
+        rounded = f"{self.name(node)}_r"
+        lines.append(f"logic {vector(width)}{rounded};")
+        even = op.rounding is Rounding.RND_CONV and op.shift > 0
+        if text:  # the rounding adder was built here
+            total = interval_width(lo, hi)
+            kept = text if not op.shift else f"{text}[{total - 1}:{op.shift}]"
+            low = f"{text}[{op.shift - 1}:0]"
+        else:
+            kept = self._bits(op.x, max(interval_width(lo, hi), op.shift + 1), op.shift, stage)
+            low = self._bits(op.x, op.shift, 0, stage) if even else ""
+        if even:  # a tie leaves zeros below: clear the last bit, half to even
+            tie = f"{width}'d1" if width > 1 else "1'd1"
+            lines.append(f"assign {rounded} = {kept} & ~(({low}) == {op.shift}'d0 ? {tie} : {width}'d0);")
+        else:
+            lines.append(f"assign {rounded} = {kept};")
+        bounds = (lo >> op.shift, hi >> op.shift)
+        if op.wrap is not None:
+            return [*lines, *self._wrapped(node, rounded, width)]
+        if op.zero_outside is not None:
+            lower, upper = (f"$signed({rounded})" if bounds[0] < 0 else rounded), op.zero_outside
+            return [*lines, *self._zeroed(node, rounded, width, lower, (upper.min, upper.max), bounds)]
+        return [*lines, *self._clamp(node, rounded, bounds, op.least, op.most)]
+
+    def _round_addend(
+        self, node: int, op: Cast, bounds: tuple[int, int], stage: int, lines: list[str]
+    ) -> tuple[str, tuple[int, int]]:
+        """Add what the rounding mode wants added before bits are dropped: (for x >= 0, for x < 0)."""
+        half = 1 << (op.shift - 1)
+        positive, negative = {
+            Rounding.RND: (half, half),
+            Rounding.RND_CONV: (half, half),
+            Rounding.RND_MIN_INF: (half - 1, half - 1),
+            Rounding.RND_INF: (half, half - 1),
+            Rounding.RND_ZERO: (half - 1, half),
+            Rounding.TRN_ZERO: (0, 2 * half - 1),
+        }[op.rounding]
+        lo, hi = bounds
+        total = (lo + min(positive, negative) if lo < 0 else lo + positive, hi + max(positive, negative))
+        total = (min(total[0], lo), max(total[1], hi))
+        width = max(interval_width(*total), op.shift + 1)
+        name = f"{self.name(node)}_a"
+        addend = constant(positive, width)
+        if positive != negative and lo < 0:
+            sign = self._sign(Ref(op.x.node), stage)
+            addend = f"({sign} ? {constant(negative, width)} : {constant(positive, width)})"
+        lines.append(f"logic {vector(width)}{name};")
+        lines.append(f"assign {name} = {self._bits(op.x, width, 0, stage)} + {addend};")
+        limit = 1 << (width - 1) if total[0] < 0 else 1 << width
+        return name, ((-limit, limit - 1) if total[0] < 0 else (0, limit - 1))
+
+    def _wrapped(self, node: int, rounded: str, width: int) -> list[str]:
+        wanted = self.path.width(node)
+        if wanted > width:
+            raise FpgaqError(f"internal: node {node} wraps to {wanted} bits, its operand has {width}")
+        return [f"assign {self.name(node)} = {_slice(rounded, width, wanted)};"]
+
+    def _zeroed(
+        self, node: int, rounded: str, width: int, value: str, allowed: tuple[int, int], bounds: tuple[int, int]
+    ) -> list[str]:
+        inside = _comparisons(value, bounds, allowed, width)
+        wanted = self.path.width(node)
+        return [f"assign {self.name(node)} = ({inside}) ? {_slice(rounded, width, wanted)} : {wanted}'d0;"]
+
+    def _clamp(
+        self, node: int, value: str, bounds: tuple[int, int], least: int | None, most: int | None
+    ) -> list[str]:
+        """Clamp with bit tests where a limit is a power of two, with comparisons elsewhere."""
+        name, wanted = self.name(node), self.path.width(node)
+        width = interval_width(*bounds)
+        lines = []
+        if not value.replace("_", "").isalnum():
+            lines += [f"logic {vector(width)}{name}_v;", f"assign {name}_v = {value};"]
+            value = f"{name}_v"
+        if least is None and most is None:
+            return [*lines, f"assign {name} = {_slice(value, width, wanted)};"]
+        low_test, high_test = _limit_tests(value, width, bounds, least, most)
+        kept = _slice(value, width, wanted)
+        if least == 0 and most is not None and most == (1 << wanted) - 1:
+            return [*lines, f"assign {name} = ({kept} | {{{wanted}{{{high_test}}}}}) & {{{wanted}{{~{low_test}}}}};"]
+        if most is not None:
+            kept = f"({high_test}) ? {constant(most, wanted)} : {kept}"
+        if least is not None:
+            kept = f"({low_test}) ? {constant(least, wanted)} : {kept}"
+        return [*lines, f"assign {name} = {kept};"]
+
+    # --- staircases -----------------------------------------------------------------------------------------------
+
+    def _stair(self, node: int, op: Stair, stage: int) -> list[str]:
+        bounds = self.path.ref_bounds(op.x)
+        width, wanted = interval_width(*bounds), self.path.width(node)
+        name = self.name(node)
+        lines = [f"logic {vector(width)}{name}_v;", f"assign {name}_v = {self._whole(op.x, stage)};"]
+        value = f"$signed({name}_v)" if bounds[0] < 0 else f"{name}_v"
+        return [*lines, f"assign {name} = {self._stair_text(value, op, bounds[0] < 0, width, wanted)};"]
+
+    @staticmethod
+    def _stair_text(value: str, op: Stair, signed: bool, width: int, wanted: int) -> str:
+        parts = []
+        for threshold, code in reversed(list(zip(op.thresholds, op.codes[1:], strict=True))):
+            limit = constant(threshold, width)
+            parts.append(f"({value} >= {f'$signed({limit})' if signed else limit}) ? {constant(code, wanted)} : ")
+        return "".join(parts) + constant(op.codes[0], wanted)
+
+
+def _passed_low_bits(adder: Adder, lowest: list[int], width: int) -> int:
+    """Return the low bits in which one positive operand lives alone, or none does."""
+    if len(lowest) < 2:
+        return min(lowest[0], width - 1)
+    order = sorted(range(len(lowest)), key=lowest.__getitem__)
+    first = order[0]
+    negative = first < len(adder.terms) and adder.terms[first].negative
+    return min(lowest[first] if negative else lowest[order[1]], width - 1)
+
+
+def _addition(target: str, name: str, width: int, operands: list[_Operand]) -> str:
+    signs = "".join("-" if o.negative else "+" for o in operands)
+    if len(operands) == 1:
+        return f"assign {target} = -{operands[0].text};"
+    if len(operands) == 2 and signs != "--":
+        a, b = operands if signs != "-+" else operands[::-1]
+        return f"assign {target} = {a.text} {'-' if b.negative else '+'} {b.text};"
+    while len(operands) < 3:
+        operands = [*operands, _Operand(constant(0, width), 0, False)]
+    connections = {port: operand.text for port, operand in zip("abc", operands, strict=True)}
+    parameters = {
+        "W": width,
+        **{f"NEG_{port.upper()}": "1'b1" for port, o in zip("abc", operands, strict=True) if o.negative},
+    }
+    return instance("add3", f"add_{name}", {**connections, "y": target}, parameters)
+
+
+def _slice(value: str, width: int, wanted: int) -> str:
+    """Return the low `wanted` bits of a signal of `width` bits; what is missing is zero by the bounds."""
+    if wanted > width:
+        return f"{{{wanted - width}'d0, {value}}}"
+    return value if wanted == width else f"{value}[{wanted - 1}:0]"
+
+
+def _limit_tests(
+    value: str, width: int, bounds: tuple[int, int], least: int | None, most: int | None
+) -> tuple[str, str]:
+    signed = bounds[0] < 0
+    top = width - 1 if signed else width
+    number = f"$signed({value})" if signed else value
+
+    def literal(limit: int) -> str:
+        return f"$signed({constant(limit, width)})" if signed else constant(limit, width)
+
+    low = high = ""
+    if least is not None:
+        low = f"{value}[{width - 1}]" if least == 0 else f"{number} < {literal(least)}"
+    if most is not None:
+        bits = most.bit_length()
+        if most == (1 << bits) - 1:
+            upper = f"|{value}[{top - 1}:{bits}]" if top - bits > 1 else f"{value}[{bits}]"
+            high = f"({upper})" if not signed or least == 0 else f"(~{value}[{width - 1}] & ({upper}))"
+        else:
+            high = f"{number} > {literal(most)}"
+    return low, high
+
+
+def _comparisons(value: str, bounds: tuple[int, int], allowed: tuple[int, int], width: int) -> str:
+    signed = bounds[0] < 0
+
+    def literal(limit: int) -> str:
+        return f"$signed({constant(limit, width)})" if signed else constant(limit, width)
+
+    tests = []
+    if bounds[0] < allowed[0]:
+        tests.append(f"{value} >= {literal(allowed[0])}")
+    if bounds[1] > allowed[1]:
+        tests.append(f"{value} <= {literal(allowed[1])}")
+    return " && ".join(tests) or "1'b1"

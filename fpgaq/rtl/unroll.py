@@ -1,0 +1,207 @@
+"""From a hardware layer to its fully unrolled datapath."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fpgaq.cmvm import Adder, AdderGraph, Term, solve
+from fpgaq.ir.node import Node, Operand
+from fpgaq.ir.ops import Affine, Clip, MatMul, Relu, Requantize, Thresholds
+from fpgaq.ir.types import IntArray, Overflow, Rounding, shift_round
+from fpgaq.rtl.datapath import (
+    Cast,
+    Constant,
+    Datapath,
+    Interval,
+    Limit,
+    Max0,
+    Op,
+    Ref,
+    Source,
+    Stair,
+    Sum,
+)
+
+_HALF_ADDED = (Rounding.RND, Rounding.RND_CONV)
+
+
+@dataclass
+class _Element:
+    """One element of the vector on its way through the layer.
+
+    `half` is what was added to it already, `rectified` says that a rectifier is owed by the cast that follows.
+    """
+
+    ref: Ref
+    half: int = 0
+    rectified: bool = False
+
+
+def unroll(nodes: Sequence[Node], source: Operand, *, adder_inputs: int = 3, half: int = 0) -> Datapath:
+    """Lower operations to scalar ones.
+
+    Parameters
+    ----------
+    nodes : sequence of Node
+        A matrix or not, then elementwise operations.
+    source : Operand
+        What the first one reads.
+    adder_inputs : int
+        Operands of an adder that the device has for free.
+    half : int
+        Rounding constant that the inputs already contain (added by a folded matrix in front).
+
+    Returns
+    -------
+    Datapath
+        With exact bounds and only the logic that they leave.
+    """
+    lo, hi = source.bounds.lo.reshape(-1), source.bounds.hi.reshape(-1)
+    path = Datapath()
+    elements = [_Element(Ref(path.add(Source(i), (int(a), int(b)))), half) for i, (a, b) in enumerate(zip(lo, hi, strict=True))]
+    for k, node in enumerate(nodes):
+        if isinstance(node, (MatMul, Affine)):
+            matrix = node.weight if isinstance(node, MatMul) else np.diag(node.scale)
+            half = rounding_half(nodes, k)
+            elements = _linear(path, elements, matrix, node.bias + half, adder_inputs)
+            for element in elements:
+                element.half = half
+        else:
+            elements = [_pointwise(path, element, node, nodes[k + 1 : k + 2]) for element in elements]
+    path.outputs = [element.ref for element in elements]
+    return _pruned(path)
+
+
+def rounding_half(nodes: Sequence[Node], k: int) -> int:
+    """Return the half that the cast after linear operation `k` wants added, 0 if it wants none.
+
+    A rectifier between the two is no obstacle where the cast clamps at zero anyway.
+    """
+    following = list(nodes[k + 1 : k + 3])
+    if following and isinstance(following[0], Relu) and len(following) > 1 and _absorbs_relu(following[1]):
+        following = following[1:]
+    if following and isinstance(following[0], Requantize):
+        requantize = following[0]
+        if requantize.rounding in _HALF_ADDED and requantize.shift > 0:
+            return 1 << (requantize.shift - 1)
+    return 0
+
+
+def _absorbs_relu(node: Node) -> bool:
+    # A monotone rounding that keeps zero, followed by saturation, commutes with max(x, 0).
+    return isinstance(node, Requantize) and node.overflow in (Overflow.SAT, Overflow.SAT_SYM)
+
+
+def _linear(
+    path: Datapath, elements: list[_Element], matrix: IntArray, bias: IntArray, adder_inputs: int
+) -> list[_Element]:
+    """Append an adder graph."""
+    graph = solve(matrix, [path.ref_bounds(e.ref) for e in elements], bias, adder_inputs=adder_inputs)
+    nodes = [e.ref for e in elements]
+    for k, adder in enumerate(graph.adders):
+        moved = Adder(tuple(_moved(t, nodes) for t in adder.terms), adder.constant)
+        nodes.append(Ref(path.add(Sum(moved), graph.bounds[graph.n_inputs + k])))
+    return [_Element(_output(path, graph, output, nodes)) for output in graph.outputs]
+
+
+def _moved(term: Term, nodes: list[Ref]) -> Term:
+    ref = nodes[term.node]
+    return Term(ref.node, term.shift + ref.shift, term.negative)
+
+
+def _output(path: Datapath, graph: AdderGraph, output: Term | int, nodes: list[Ref]) -> Ref:
+    if isinstance(output, int):
+        return Ref(path.add(Constant(output), (output, output)))
+    term = _moved(output, nodes)
+    return Ref(term.node, term.shift)
+
+
+def _pointwise(path: Datapath, element: _Element, node: Node, following: Sequence[Node]) -> _Element:
+    """Append one elementwise operation, or merge it with what is there."""
+    lo, hi = path.ref_bounds(element.ref)
+    if isinstance(node, Relu):
+        if lo >= 0 and not element.half:
+            return element
+        if following and _absorbs_relu(following[0]):
+            return _Element(element.ref, element.half, rectified=True)
+        return _Element(Ref(path.add(Max0(element.ref), (max(lo, 0), max(hi, 0)))))
+    if isinstance(node, Clip):
+        if lo >= node.least and hi <= node.most:
+            return element
+        bounds = (min(max(lo, node.least), node.most), min(max(hi, node.least), node.most))
+        return _Element(Ref(path.add(Limit(element.ref, node.least, node.most), bounds)))
+    if isinstance(node, Thresholds):
+        return _stair(path, element, node, (lo, hi))
+    assert isinstance(node, Requantize), node.op
+    return _requantize(path, element, node)
+
+
+def _stair(path: Datapath, element: _Element, node: Thresholds, bounds: Interval) -> _Element:
+    lo, hi = bounds
+    first = int(np.searchsorted(node.thresholds, lo, side="right"))
+    last = int(np.searchsorted(node.thresholds, hi, side="right"))
+    codes = tuple(map(int, node.codes[first : last + 1]))
+    if first == last:
+        return _Element(Ref(path.add(Constant(codes[0]), (codes[0], codes[0]))))
+    thresholds = tuple(map(int, node.thresholds[first:last]))
+    return _Element(Ref(path.add(Stair(element.ref, thresholds, codes), (codes[0], codes[-1]))))
+
+
+def _requantize(path: Datapath, element: _Element, node: Requantize) -> _Element:
+    lo, hi = (_rounded(v - element.half, node) for v in path.ref_bounds(element.ref))
+    to = node.type
+    floor, ceiling = (-to.max if node.overflow is Overflow.SAT_SYM and to.signed else to.min), to.max
+    if element.rectified:
+        floor = max(floor, 0)
+    inside = floor <= lo and hi <= ceiling
+    if inside and node.shift <= element.ref.shift and not element.half:
+        return _Element(Ref(element.ref.node, element.ref.shift - node.shift))
+    shifted = element.ref if node.shift > 0 else Ref(element.ref.node, element.ref.shift - node.shift)
+    op = Cast(shifted, max(node.shift, 0), node.rounding, biased=element.half != 0)
+    bounds = (min(max(lo, floor), ceiling), min(max(hi, floor), ceiling))
+    if not inside:
+        if node.overflow is Overflow.WRAP:
+            op, bounds = dataclasses.replace(op, wrap=to), (to.min, to.max)
+        elif node.overflow is Overflow.SAT_ZERO:
+            op, bounds = dataclasses.replace(op, zero_outside=to), (min(bounds[0], 0), max(bounds[1], 0))
+        else:
+            least, most = (floor if lo < floor else None), (ceiling if hi > ceiling else None)
+            op = dataclasses.replace(op, least=least, most=most)
+    if bounds[0] == bounds[1]:
+        return _Element(Ref(path.add(Constant(bounds[0]), bounds)))
+    return _Element(Ref(path.add(op, bounds)))
+
+
+def _rounded(value: int, node: Requantize) -> int:
+    return int(shift_round(np.array(value, dtype=np.int64), node.shift, node.rounding))
+
+
+def _pruned(path: Datapath) -> Datapath:
+    """Drop operations that no output needs; sources stay, they are the ports."""
+    needed = [isinstance(op, Source) for op in path.ops]
+    for ref in path.outputs:
+        needed[ref.node] = True
+    for n in reversed(range(len(path.ops))):
+        if needed[n]:
+            for o in path.operands(n):
+                needed[o] = True
+    place = np.cumsum(needed) - 1
+    kept = Datapath()
+    for n, op in enumerate(path.ops):
+        if needed[n]:
+            kept.add(_renumbered(op, place), path.bounds[n])
+    kept.outputs = [Ref(int(place[r.node]), r.shift) for r in path.outputs]
+    return kept
+
+
+def _renumbered(op: Op, place: IntArray) -> Op:
+    if isinstance(op, Sum):
+        terms = tuple(Term(int(place[t.node]), t.shift, t.negative) for t in op.adder.terms)
+        return Sum(Adder(terms, op.adder.constant))
+    if isinstance(op, (Source, Constant)):
+        return op
+    return dataclasses.replace(op, x=Ref(int(place[op.x.node]), op.x.shift))
