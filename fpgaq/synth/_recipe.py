@@ -13,10 +13,10 @@ from typing import Any
 
 from pyosys import libyosys as ys
 
+from fpgaq.synth._carry import reuse_sum_outputs
 from fpgaq.synth.families import Family
 
 _KEEP = ys.IdString("\\keep")
-_HELD = ys.IdString("\\fpgaq_held")  # tells our marks from the user's
 _ADDERS = ("$add", "$sub")
 
 
@@ -66,8 +66,14 @@ def synthesis(
         run(step)
     _hold_adders(design)
     run(f"{command} -run {family.hold}:{family.release}")
-    run("setattr -unset keep a:fpgaq_held")
-    run(f"{command} -run {family.release}:")
+    run("setattr -unset keep w:*")  # of all wires: clean-up passes move the mark to other names of a net
+    if family.sums is None:
+        run(f"{command} -run {family.release}:")
+        return
+    run(f"{command} -run {family.release}:{family.sums}")
+    run("opt_clean")
+    reuse_sum_outputs(design)
+    run(f"{command} -run {family.sums}:")
 
 
 def _hold_adders(design: Any) -> None:
@@ -78,4 +84,3 @@ def _hold_adders(design: Any) -> None:
             for bit in cell.getPort(ys.IdString("\\Y")).to_sigbit_vector():
                 if bit.wire is not None:
                     bit.wire.set_bool_attribute(_KEEP, True)
-                    bit.wire.set_bool_attribute(_HELD, True)

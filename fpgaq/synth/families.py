@@ -41,6 +41,8 @@ class Family:
         The yosys command, without ``-top``. No pads or clock buffers: the IP is a part of somebody's chip.
     hold, release
         Labels of the command's script. Adders are kept apart from `hold` to `release` (see `fpgaq.synth._recipe`).
+    sums
+        Label before which inverters give way to the carry cells' sum outputs (see `fpgaq.synth._carry`), or None.
     prepare
         Passes run before `hold`, for commands whose script has no label between elaboration and ``alumacc``.
     cells
@@ -58,6 +60,7 @@ class Family:
     release: str
     cells: Mapping[str, Resources]
     models: tuple[str, ...]
+    sums: str | None = None
     prepare: tuple[str, ...] = ()
     mapped: str | None = None
 
@@ -130,6 +133,7 @@ def _xilinx(name: str, title: str) -> Family:
         command=f"synth_xilinx -family {name} -flatten -noiopad -noclkbuf",
         hold="map_dsp",
         release="map_memory",
+        sums="finalize",
         cells=_XILINX_CELLS,
         models=("xilinx/cells_sim.v",),
         mapped="techmap/xilinx",
@@ -151,7 +155,7 @@ _FAMILIES = (
             "LUT4": LUT,
             "PFUMX": FREE,
             "L6MUX21": FREE,
-            "CCU2C": CARRY,
+            "CCU2C": LUT * 2 + CARRY,  # a slice's two LUT4s in carry mode
             "TRELLIS_FF": FF,
             "TRELLIS_DPR16X4": LUTRAM * 4,
             "MULT18X18D": DSP,
@@ -171,7 +175,7 @@ _FAMILIES = (
         cells={
             "$scopeinfo": FREE,
             "SB_LUT4": LUT,
-            "SB_CARRY": CARRY,
+            "SB_CARRY": CARRY,  # shares the logic cell of an SB_LUT4
             "SB_DFF*": FF,
             "SB_RAM40_4K*": BRAM,
         },
@@ -189,10 +193,12 @@ _FAMILIES = (
             "LUT[1-4]": LUT,
             "INV": LUT,
             "MUX2_LUT[5678]": FREE,
-            "ALU": CARRY,
+            "ALU": LUT + CARRY,  # a LUT4 in arithmetic mode
             "DFF*": FF,
             "MULT*": DSP,
-            "RAM16S*": LUTRAM * 4,
+            "RAM16S*1": LUTRAM,
+            "RAM16S*2": LUTRAM * 2,
+            "RAM16S*4": LUTRAM * 4,
             "SDP*": BRAM,
             "SP*": BRAM,
             "DP*": BRAM,
