@@ -8,7 +8,18 @@
 """
 
 from fpgaq.synth.families import FAMILIES, Family
-from fpgaq.synth.flow import Netlist, Synthesis, netlist, synthesize
+from fpgaq.synth.flow import Netlist, Synthesis, cell_models, netlist, synthesize
 from fpgaq.synth.resources import Resources
+from fpgaq.synth.vectors import simulate
 
-__all__ = ["FAMILIES", "Family", "Netlist", "Resources", "Synthesis", "netlist", "synthesize"]
+__all__ = [
+    "FAMILIES",
+    "Family",
+    "Netlist",
+    "Resources",
+    "Synthesis",
+    "cell_models",
+    "netlist",
+    "simulate",
+    "synthesize",
+]

@@ -173,7 +173,15 @@ def netlist(
     run = flow.prepare(top, None, with_netlist=True)
     found: dict[str, int] = {}
     flow.execute([run], 1, lambda _, cells: found.update(cells))
-    return Netlist(run.netlist, tuple(_share() / name for name in flow.family.models), flow.count(top, found))
+    return Netlist(run.netlist, cell_models(family), flow.count(top, found))
+
+
+def cell_models(family: str) -> tuple[Path, ...]:
+    """Return the simulation models of a family's cells, from yosys' share folder (found without loading yosys)."""
+    spec = importlib.util.find_spec("pyosys")
+    if spec is None or spec.origin is None:
+        raise ToolError("pyosys is missing: 'pip install pyosys' brings yosys.")
+    return tuple(Path(spec.origin).parent / "share" / name for name in family_of(family).models)
 
 
 @dataclass(frozen=True)
@@ -251,14 +259,6 @@ class _Flow:
 
     def _called(self, module: str) -> str:
         return f"module '{module}' for {self.family.name}"
-
-
-def _share() -> Path:
-    """Return yosys' share folder, found without loading yosys."""
-    spec = importlib.util.find_spec("pyosys")
-    if spec is None or spec.origin is None:
-        raise ToolError("pyosys is missing: 'pip install pyosys' brings yosys.")
-    return Path(spec.origin).parent / "share"
 
 
 def _write(path: Path, text: str) -> None:
