@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from fpgaq.ir.node import Node, Operand
-from fpgaq.rtl.datapath import Datapath, Sum
+from fpgaq.rtl.datapath import Datapath, Source, Sum
 from fpgaq.rtl.delays import DelayModel
 from fpgaq.rtl.emit_datapath import DatapathWriter
 from fpgaq.rtl.pipeline import Schedule, schedule
@@ -71,6 +71,9 @@ class UnrolledLayer:
         adders = sum(isinstance(op, Sum) for op in self.path.ops)
         return f"unrolled: {adders} adders, {self.schedule.register_bits(self.path)} register bits"
 
+    def _reads_less_than(self, in_width: int) -> bool:
+        return any(isinstance(op, Source) and self.path.width(n) < in_width for n, op in enumerate(self.path.ops))
+
     def modules(self) -> list[Module]:
         """Return the modules, the layer itself last."""
         n_in, n_out = self.source.bounds.lo.size, self.result.bounds.lo.size
@@ -83,7 +86,7 @@ class UnrolledLayer:
                 f"Output  {n_out} x {self.result.type}.",
                 f"Latency {self.latency} cycles, II 1. {self.summary}.",
             ],
-            stream_ports(n_in * in_width, n_out * out_width),
+            stream_ports(n_in * in_width, n_out * out_width, in_unused=self._reads_less_than(in_width)),
         )
         control = {"clk": "clk", "rst_n": "rst_n", "enable": "enable"}
         control |= {f"{side}_{s}": f"{side}_{s}" for side in ("in", "out") for s in ("valid", "ready", "last")}
@@ -100,15 +103,19 @@ class UnrolledLayer:
         return [module]
 
 
-def stream_ports(in_bits: int, out_bits: int) -> list[Port]:
-    """Return clock, reset and the two valid/ready streams of a layer."""
+def stream_ports(in_bits: int, out_bits: int, *, in_unused: bool = False) -> list[Port]:
+    """Return clock, reset and the two valid/ready streams of a layer.
+
+    `in_unused` says that some bits of the input carry nothing, because the bounds of an element are narrower than its
+    type.
+    """
     return [
         Port("input", "clk"),
         Port("input", "rst_n"),
         Port("input", "in_valid"),
         Port("output", "in_ready"),
         Port("input", "in_last"),
-        Port("input", "in_data", in_bits),
+        Port("input", "in_data", in_bits, unused=in_unused),
         Port("output", "out_valid"),
         Port("input", "out_ready"),
         Port("output", "out_last"),

@@ -1,0 +1,58 @@
+"""Running external tools: output to a log file, the whole process group ended on an interrupt, errors that say why."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from fpgaq.errors import ToolError
+
+
+def run_logged(
+    command: Sequence[str],
+    log: Path,
+    what: str,
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> None:
+    """Run a command with its output in a file.
+
+    Raises
+    ------
+    ToolError
+        If it cannot be started or does not end with 0; the message holds the end of the log.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as output:
+        try:
+            process = subprocess.Popen(
+                command, stdout=output, stderr=subprocess.STDOUT, env=env, cwd=cwd, start_new_session=True
+            )
+        except OSError as error:
+            raise ToolError(f"{what} could not be started: {error}") from None
+        try:
+            code = process.wait()
+        except BaseException:
+            end_group(process)
+            raise
+    if code != 0:
+        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        raise ToolError(f"{what} failed with {how}; the end of {log}:\n{tail(log)}")
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process started in a session of its own, with all its children."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    process.wait()
+
+
+def tail(log: Path, lines: int = 15) -> str:
+    """Return the last lines of a log."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
