@@ -41,8 +41,11 @@ class Family:
         The yosys command, without ``-top``. No pads or clock buffers: the IP is a part of somebody's chip.
     hold, release
         Labels of the command's script. Adders are kept apart from `hold` to `release` (see `fpgaq.synth._recipe`).
-    sums
-        Label before which inverters give way to the carry cells' sum outputs (see `fpgaq.synth._carry`), or None.
+    finish
+        Label of the script once all logic is mapped; hand-mapped bodies come in before it.
+    dsp_product
+        Bits of the smallest product that goes into a DSP block with an adder behind the multiplier; adders of such
+        products are left to the block. 0: the family's yosys flow uses no such adder.
     prepare
         Passes run before `hold`, for commands whose script has no label between elaboration and ``alumacc``.
     cells
@@ -60,7 +63,8 @@ class Family:
     release: str
     cells: Mapping[str, Resources]
     models: tuple[str, ...]
-    sums: str | None = None
+    finish: str = "check"
+    dsp_product: int = 0
     prepare: tuple[str, ...] = ()
     mapped: str | None = None
 
@@ -133,7 +137,8 @@ def _xilinx(name: str, title: str) -> Family:
         command=f"synth_xilinx -family {name} -flatten -noiopad -noclkbuf",
         hold="map_dsp",
         release="map_memory",
-        sums="finalize",
+        finish="finalize",
+        dsp_product=9,  # DSP_Y_MINWIDTH in synth_xilinx
         cells=_XILINX_CELLS,
         models=("xilinx/cells_sim.v",),
         mapped="techmap/xilinx",

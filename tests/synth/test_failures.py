@@ -1,0 +1,78 @@
+"""What must never pass as a number: designs that yosys repairs, empties or dies on."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from fpgaq.errors import ToolError
+from fpgaq.synth import synthesize
+
+BAD = {
+    "no cell": (
+        "module top(input logic clk, output logic y); assign y = 1'b0; endmodule",
+        "left no cell at all",
+    ),
+    "select out of range": (
+        "module top(input logic clk, input logic [3:0] a, output logic [3:0] y);\n"
+        "  always_ff @(posedge clk) y <= a[5:2]; endmodule",
+        "out of bounds",
+    ),
+    "undriven": (
+        "module top(input logic clk, input logic a, output logic y); logic lost;\n"
+        "  always_ff @(posedge clk) y <= a & lost; endmodule",
+        "lost.*no driver",
+    ),
+    "two drivers": (
+        "module top(input logic clk, input logic a, b, output logic y); logic t;\n"
+        "  assign t = a; assign t = b; always_ff @(posedge clk) y <= t; endmodule",
+        "multiple conflicting drivers",
+    ),
+    "loop": (
+        "module top(input logic a, b, output logic y); logic s, t;\n"
+        "  assign s = a ^ t; assign t = b & s; assign y = t; endmodule",
+        "logic loop",
+    ),
+    "latch": (
+        "module top(input logic a, g, output logic y); always @* if (g) y = a; endmodule",
+        "[Ll]atch inferred",
+    ),
+    "latch in always_comb": (
+        "module top(input logic a, g, output logic y); always_comb if (g) y = a; endmodule",
+        "[Ll]atch inferred",
+    ),
+    "missing module": (
+        "module top(input logic a, output logic y); lost u(.a(a), .y(y)); endmodule",
+        "lost.*not part of the design",
+    ),
+    "width mismatch": (
+        "module leaf(input logic [3:0] a, output logic [3:0] y); assign y = ~a; endmodule\n"
+        "module top(input logic [2:0] a, output logic [3:0] y); leaf u(.a(a), .y(y)); endmodule",
+        "Resizing cell port",
+    ),
+    "syntax error": ("module top(input logic a, output logic y); assign y = = a; endmodule", "syntax error"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_is_an_error(name: str, tmp_path: Path) -> None:
+    text, message = BAD[name]
+    source = tmp_path / "top.sv"
+    source.write_text(text + "\n")
+    with pytest.raises(ToolError) as error:
+        synthesize([source], "top", [], family="ice40", work=tmp_path / "work")
+    assert re.search(message, str(error.value), re.DOTALL), str(error.value)
+    assert "'top'" in str(error.value)
+
+
+def test_failing_layer_is_named(tmp_path: Path) -> None:
+    source = tmp_path / "net.sv"
+    source.write_text(
+        "module good(input logic a, b, output logic y); assign y = a & b; endmodule\n"
+        "module bad(input logic a, output logic y); assign y = 1'b1; endmodule\n"
+        "module net(input logic a, b, output logic y, z); good g(.a(a), .b(b), .y(y)); bad h(.a(a), .y(z)); endmodule\n"
+    )
+    with pytest.raises(ToolError, match="'bad' for xc7 left no cell"):
+        synthesize([source], "net", ["good", "bad"], work=tmp_path / "work")
