@@ -2,66 +2,67 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgaq.cmvm._cost import added_bits, trailing_zeros, width
-from fpgaq.cmvm.graph import MAX_NEGATIVE, Adder, Term
-
-Signed = tuple[int, int, int]  # node, shift, sign (+1 or -1)
-_FITS = 1 << 62
+from fpgaq.cmvm._cost import added_bits, trailing_zeros
+from fpgaq.cmvm._system import Signed
+from fpgaq.cmvm._trees import Operands, cheapest_tree
+from fpgaq.cmvm.graph import MAX_NEGATIVE, Adder, AdderGraph, Term
 
 
 class Builder:
     """Grows a list of adders, one for each distinct sum.
 
-    Every adder it makes has at least one positive operand where that is possible: the sign of an inner node is free,
-    so it is chosen to give the narrower result and the fewer negations.
+    The sign of an inner node is free, so it is chosen to give the fewer added bits and the fewer negations.
+
+    Parameters
+    ----------
+    bounds : sequence of (int, int)
+        Intervals of the inputs.
+    adder_inputs : int
+        2 or 3.
     """
 
-    def __init__(self, bounds: Sequence[tuple[int, int]], span: int, adder_inputs: int) -> None:
-        """Start with the inputs; `span` bounds the magnitude of every sum that will be asked for."""
-        dtype = np.int64 if span < _FITS else object
+    def __init__(self, bounds: Sequence[tuple[int, int]], adder_inputs: int) -> None:
+        self.n_inputs = len(bounds)
         self.adder_inputs = adder_inputs
         self.adders: list[Adder] = []
         self.bounds: list[tuple[int, int]] = list(bounds)
         self.depths = [0] * len(bounds)
-        self._lo = np.array([lo for lo, _ in bounds], dtype=dtype)
-        self._hi = np.array([hi for _, hi in bounds], dtype=dtype)
-        self._forms: list[NDArray] = list(np.array(np.eye(len(bounds), dtype=np.int64), dtype=dtype))
+        self._lo = np.array([lo for lo, _ in bounds], dtype=np.int64)
+        self._hi = np.array([hi for _, hi in bounds], dtype=np.int64)
+        self._forms: list[NDArray[np.int64]] = list(np.eye(len(bounds), dtype=np.int64))
         self._offsets = [0] * len(bounds)
         self._known: dict[tuple[tuple[Signed, ...], int], int] = {}
 
-    def total(self, terms: Sequence[Signed], constant: int, *, positive: bool = False) -> Signed:
-        """Add up two or more operands as a tree of adders, narrow operands first."""
-        heap: list[tuple[int, int, Signed | None, int]] = []
-        for term in terms:
-            heap.append((self._top(term), len(heap), term, 0))
+    def total(
+        self, terms: Sequence[Signed], constant: int, *, positive: bool = False, levels: int | None = None
+    ) -> Signed:
+        """Add up one or more operands, at most `levels` deep where that is possible."""
+        operands: list[tuple[Signed, ...]] = [(term,) for term in terms]
         if constant:
-            heap.append((abs(constant).bit_length(), len(heap), None, constant))
-        heapq.heapify(heap)
-        serial = len(heap)
-        while len(heap) > 1:
-            # An even count takes one two-operand adder: the narrowest one, after which three fit every time.
-            take = 2 if self.adder_inputs == 2 or len(heap) % 2 == 0 else 3
-            picked = [heapq.heappop(heap) for _ in range(take)]
-            parts = [term for _, _, term, _ in picked if term is not None]
-            node = self.add(parts, sum(c for *_, c in picked), positive=positive and not heap)
-            heapq.heappush(heap, (self._top(node), serial, node, 0))
-            serial += 1
-        last = heap[0][2]
-        assert last is not None
-        if positive and last[2] < 0:
-            return self.negate(last)
-        return last
+            operands.append(())
+        if len(operands) > 1:
+            joins = self._joins(terms, constant, levels)
+            for k, joined in enumerate(joins):
+                parts = [operands[i] for i in joined if i >= 0]
+                carried = constant if () in parts else 0
+                root = positive and k == len(joins) - 1
+                operands.append((self.add([term for part in parts for term in part], carried, positive=root),))
+        (last,) = operands[-1]
+        return self.negate(last) if positive and last[2] < 0 else last
 
     def negate(self, term: Signed) -> Signed:
-        """A lone negation, for an output that is a negated input or shared node."""
+        """The same value with the other sign; a lone negation if there is no adder to turn round."""
         node, shift, sign = term
-        return (self._append(((node, 0, -1),), 0), shift, -sign)
+        turned = self._turned(node)
+        if turned is None:
+            turned = self._append(((node, 0, -1),), 0)
+        return (turned, shift, -sign)
 
     def add(self, terms: Sequence[Signed], constant: int, *, positive: bool = False) -> Signed:
         """One adder of two or three operands; the sign of the result is free unless `positive`."""
@@ -71,11 +72,71 @@ class Builder:
         straight = tuple(sorted((node, shift - base, sign) for node, shift, sign in terms))
         constant >>= base
         if positive and len(straight) > MAX_NEGATIVE and not constant and all(sign < 0 for _, _, sign in straight):
-            straight = ((self._append(straight[:2], 0), 0, 1), straight[2])
+            return (self._append(self._split(straight), 0), base, 1)
         flipped = tuple((node, shift, -sign) for node, shift, sign in straight)
         if positive or self._badness(straight, constant) <= self._badness(flipped, -constant):
             return (self._append(straight, constant), base, 1)
         return (self._append(flipped, -constant), base, -1)
+
+    def graph(self, outputs: Sequence[Term | int]) -> AdderGraph:
+        """The adders that the outputs need."""
+        needed = {output.node for output in outputs if isinstance(output, Term)}
+        for k in reversed(range(len(self.adders))):
+            if self.n_inputs + k in needed:
+                needed.update(term.node for term in self.adders[k].terms)
+        place = {node: node for node in range(self.n_inputs)}
+        adders: list[Adder] = []
+        for k, adder in enumerate(self.adders):
+            if self.n_inputs + k in needed:
+                place[self.n_inputs + k] = self.n_inputs + len(adders)
+                terms = tuple(replace(term, node=place[term.node]) for term in adder.terms)
+                adders.append(Adder(terms, adder.constant))
+        moved = [replace(o, node=place[o.node]) if isinstance(o, Term) else o for o in outputs]
+        return AdderGraph.from_adders(self.bounds[: self.n_inputs], adders, moved)
+
+    def _turned(self, node: int) -> int | None:
+        """A node of the same depth with the negative value, if a positive operand is left to it."""
+        adder = self.adders[node - self.n_inputs] if node >= self.n_inputs else None
+        if adder is None or adder.operands < 2:
+            return None
+        terms = tuple((t.node, t.shift, 1 if t.negative else -1) for t in adder.terms)
+        if adder.constant or any(sign > 0 for _, _, sign in terms):
+            return self._append(terms, -adder.constant)
+        for k, (operand, shift, _) in enumerate(terms):
+            turned = self._turned(operand)
+            if turned is not None:
+                return self._append(tuple(sorted((*terms[:k], (turned, shift, 1), *terms[k + 1 :]))), 0)
+        return None
+
+    def _split(self, terms: tuple[Signed, ...]) -> tuple[Signed, ...]:
+        """Rewrite three negative terms so that one is positive or two are left."""
+        for k, (node, shift, _) in enumerate(terms):
+            turned = self._turned(node)
+            if turned is not None:
+                return tuple(sorted((*terms[:k], (turned, shift, 1), *terms[k + 1 :])))
+        shallow, middle, deep = sorted(terms, key=lambda term: (self.depths[term[0]], term))
+        if self.depths[middle[0]] < self.depths[deep[0]]:
+            pair = tuple(sorted((shallow, middle)))
+            return tuple(sorted(((self._append(pair, 0), 0, 1), deep)))
+        node, shift, _ = shallow
+        return tuple(sorted(((self._append(((node, 0, -1),), 0), shift, 1), middle, deep)))
+
+    def _joins(self, terms: Sequence[Signed], constant: int, levels: int | None) -> NDArray[np.int64]:
+        """Which operands each adder of the tree joins; operands are the terms, the constant and earlier adders."""
+        rows = [(*self.bounds[node], shift, sign, self.depths[node]) for node, shift, sign in terms]
+        if constant:
+            zeros = trailing_zeros(constant)
+            rows.append((constant >> zeros, constant >> zeros, zeros, 0, 0))
+        n = len(rows)
+        table = np.zeros((5, 2 * n), np.int64)
+        table[:, :n] = np.array(rows, dtype=np.int64).T
+        if levels is None:
+            table[4] = 0
+        else:
+            table[4, :n] = [self.adder_inputs ** int(depth) for depth in table[4, :n]]
+        limit = 0 if levels is None else self.adder_inputs**levels
+        _, joins = cheapest_tree(Operands(*table), n, self.adder_inputs, limit)
+        return joins
 
     def _badness(self, terms: tuple[Signed, ...], constant: int) -> tuple[bool, int, int]:
         negatives = sum(sign < 0 for _, _, sign in terms)
@@ -97,16 +158,14 @@ class Builder:
         self._known[terms, constant] = node
         return node
 
-    def _form(self, terms: tuple[Signed, ...], constant: int) -> tuple[NDArray, int]:
-        form = sum(self._forms[node] * (sign << shift) for node, shift, sign in terms)
-        offset = constant + sum(self._offsets[node] * (sign << shift) for node, shift, sign in terms)
-        return form, offset  # type: ignore[return-value]
+    def _form(self, terms: tuple[Signed, ...], constant: int) -> tuple[NDArray[np.int64], int]:
+        form = np.zeros_like(self._lo)
+        for node, shift, sign in terms:
+            form += self._forms[node] * (sign << shift)
+        return form, constant + sum(self._offsets[node] * (sign << shift) for node, shift, sign in terms)
 
-    def _interval(self, form: NDArray, offset: int) -> tuple[int, int]:
+    def _interval(self, form: NDArray[np.int64], offset: int) -> tuple[int, int]:
         positive = form > 0
         lo = (form * np.where(positive, self._lo, self._hi)).sum()
         hi = (form * np.where(positive, self._hi, self._lo)).sum()
         return int(lo) + offset, int(hi) + offset
-
-    def _top(self, term: Signed) -> int:
-        return term[1] + width(*self.bounds[term[0]])

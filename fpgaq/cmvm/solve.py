@@ -7,12 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fpgaq.cmvm._build import Builder, Signed
-from fpgaq.cmvm._cost import trailing_zeros
-from fpgaq.cmvm._cse import extract
-from fpgaq.cmvm.csd import csd
-from fpgaq.cmvm.graph import AdderGraph, Term
+from fpgaq.cmvm.graph import AdderGraph
 from fpgaq.errors import ConfigError
+
+INT64_SAFE = 1 << 60
 
 
 def solve(
@@ -49,13 +47,30 @@ def solve(
         If an argument is not usable or the depth cannot be met.
     """
     weights, intervals, offsets = _checked(matrix, bounds, bias, adder_inputs, max_depth)
-    columns, offsets = _digits(weights, intervals, offsets)
-    span = _span(weights, intervals, offsets)
-    builder = Builder(intervals, span, adder_inputs)
-    patterns, columns = extract(columns, len(intervals))
-    columns = _build_patterns(builder, patterns, columns, adder_inputs)
-    outputs = [_output(builder, terms, offset) for terms, offset in zip(columns, offsets, strict=True)]
-    return AdderGraph.from_adders(intervals, builder.adders, outputs)
+    _fold_constant_inputs(weights, intervals, offsets)
+    _check_range(weights, intervals, offsets)
+    from fpgaq.cmvm._search import cheapest_graph  # compiles with numba, which is slow to import
+
+    return cheapest_graph(weights, intervals, offsets, adder_inputs, max_depth)
+
+
+def _fold_constant_inputs(weights: NDArray[np.int64], bounds: list[tuple[int, int]], offsets: list[int]) -> None:
+    """Move inputs that never change into the constants, in place."""
+    for i, (lo, hi) in enumerate(bounds):
+        if lo == hi:
+            offsets[:] = [offset + lo * int(w) for offset, w in zip(offsets, weights[i], strict=True)]
+            weights[i] = 0
+
+
+def _check_range(weights: NDArray[np.int64], bounds: list[tuple[int, int]], offsets: list[int]) -> None:
+    # The search works on 64-bit integers; a signed digit is at most twice its weight.
+    reach = [max(abs(lo), abs(hi)) for lo, hi in bounds]
+    for j, column in enumerate(weights.T):
+        largest = abs(offsets[j]) + sum(2 * abs(int(column[i])) * reach[i] for i in np.flatnonzero(column))
+        if largest >= INT64_SAFE:
+            raise ConfigError(
+                f"cmvm: sums of output {j} may reach {largest}, more than 60 bits; narrow the weights or the inputs."
+            )
 
 
 def _checked(
@@ -81,58 +96,6 @@ def _checked(
         raise ConfigError(f"cmvm: adder_inputs is {adder_inputs!r}; devices have adders of 2 or 3 inputs.")
     if max_depth is not None and max_depth < 1:
         raise ConfigError(f"cmvm: max_depth is {max_depth}; give at least 1, or None for no limit.")
+    if weights.size and max(-int(weights.min()), int(weights.max())) >= INT64_SAFE:
+        raise ConfigError(f"cmvm: the matrix holds {weights.min()} .. {weights.max()}; weights are below 2**60.")
     return weights.astype(np.int64), intervals, offsets
-
-
-def _digits(
-    weights: NDArray[np.int64], intervals: list[tuple[int, int]], offsets: list[int]
-) -> tuple[list[list[Signed]], list[int]]:
-    """Signed digits of every column; inputs that never change join the bias."""
-    offsets = list(offsets)
-    columns: list[list[Signed]] = [[] for _ in offsets]
-    for j, column in enumerate(columns):
-        for i, (lo, hi) in enumerate(intervals):
-            weight = int(weights[i, j])
-            if lo == hi:
-                offsets[j] += weight * lo
-            else:
-                column.extend((i, shift, sign) for shift, sign in csd(weight))
-    return columns, offsets
-
-
-def _span(weights: NDArray[np.int64], intervals: list[tuple[int, int]], offsets: list[int]) -> int:
-    """Bound on the magnitude of any partial sum of signed digits (a digit is at most twice its weight)."""
-    reach = [max(abs(lo), abs(hi)) for lo, hi in intervals]
-    sums = [sum(4 * abs(int(w)) * r for w, r in zip(column, reach, strict=True)) for column in weights.T]
-    return max((total + 2 * abs(offset) for total, offset in zip(sums, offsets, strict=True)), default=0)
-
-
-def _build_patterns(
-    builder: Builder, patterns: list[list[Signed]], columns: list[list[Signed]], adder_inputs: int
-) -> list[list[Signed]]:
-    """Inline what is used once, build the rest, and rewrite the columns in terms of built nodes."""
-    first = len(builder.bounds)
-    uses = [0] * (first + len(patterns))
-    for terms in [*patterns, *columns]:
-        for node, _, _ in terms:
-            uses[node] += 1
-    where: list[list[Signed]] = [[(node, 0, 1)] for node in range(first)]
-    for k, pattern in enumerate(patterns):
-        terms = _substitute(pattern, where)
-        where.append([builder.total(terms, 0)] if uses[first + k] > 1 else terms)
-    return [_substitute(column, where) for column in columns]
-
-
-def _substitute(terms: list[Signed], where: list[list[Signed]]) -> list[Signed]:
-    return [(n, shift + s, sign * g) for node, shift, sign in terms for n, s, g in where[node]]
-
-
-def _output(builder: Builder, terms: list[Signed], offset: int) -> Term | int:
-    if not terms:
-        return offset
-    base = min(shift for _, shift, _ in terms)
-    if offset:
-        base = min(base, trailing_zeros(offset))
-    node, shift, sign = builder.total([(n, s - base, g) for n, s, g in terms], offset >> base, positive=True)
-    assert sign > 0
-    return Term(node, shift + base, False)
