@@ -11,20 +11,55 @@ from pathlib import Path
 from fpgaq.errors import ToolError
 
 
-def run_logged(
+class Logged:
+    """A running command whose output goes to a file.
+
+    Parameters
+    ----------
+    process : Popen
+        Started in a session of its own.
+    log : Path
+    what : str
+        For messages, for example "Verilator".
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path, what: str) -> None:
+        self.process = process
+        self.log = log
+        self.what = what
+
+    def wait(self) -> None:
+        """Wait for its end.
+
+        Raises
+        ------
+        ToolError
+            If it does not end with 0; the message holds the end of the log.
+        """
+        try:
+            code = self.process.wait()
+        except BaseException:
+            end_group(self.process)
+            raise
+        if code != 0:
+            how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+            raise ToolError(f"{self.what} failed with {how}; the end of {self.log}:\n{tail(self.log)}")
+
+
+def start_logged(
     command: Sequence[str],
     log: Path,
     what: str,
     *,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
-) -> None:
-    """Run a command with its output in a file.
+) -> Logged:
+    """Start a command with its output in a file.
 
     Raises
     ------
     ToolError
-        If it cannot be started or does not end with 0; the message holds the end of the log.
+        If it cannot be started.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
@@ -34,14 +69,19 @@ def run_logged(
             )
         except OSError as error:
             raise ToolError(f"{what} could not be started: {error}") from None
-        try:
-            code = process.wait()
-        except BaseException:
-            end_group(process)
-            raise
-    if code != 0:
-        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        raise ToolError(f"{what} failed with {how}; the end of {log}:\n{tail(log)}")
+    return Logged(process, log, what)
+
+
+def run_logged(
+    command: Sequence[str],
+    log: Path,
+    what: str,
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> None:
+    """Run a command to its end with its output in a file; errors as `start_logged` and `Logged.wait`."""
+    start_logged(command, log, what, env=env, cwd=cwd).wait()
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:

@@ -135,6 +135,8 @@ def find(
             for t in range(terms):
                 masks = state.positive if pattern[t, 2] == sign else state.negative
                 hits &= moved_down(masks[pattern[t, 0], column], pattern[t, 1])
+                if not hits:
+                    break
             while hits and load + growth <= state.limit[column]:
                 shift = lowest_bit(hits)
                 hits &= hits - ONE
@@ -260,11 +262,15 @@ def best_third(
     if prices.adder_inputs < 3:
         return best, third
     different = neighbours(state, pattern, 2, found, count, tally, codes)
+    # A sum is about as wide as its widest operand or wider, so this many bits and the third term's can go at most.
+    room = min(state.bits[pattern[0, 0]], state.bits[pattern[1, 0]]) + 1
     for k in range(different):
         code = codes[k]
         uses = tally[code]
         tally[code] = 0
         if uses < 2:
+            continue
+        if prices.saved * uses * (room + state.bits[code >> 8]) <= best:
             continue
         write_digit(pattern, 2, code)
         value = gain(state, prices, pattern, 3, uses)

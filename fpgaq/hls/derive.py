@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from hls4ml.model.types import NamedType
 
 from fpgaq.config import Precision
 from fpgaq.errors import ConfigError, ModelError
@@ -77,8 +78,21 @@ class Deriver:
                     f"supported are {', '.join(sorted(_LOWERINGS))}"
                 )
             lower(self, layer)
+        self._require_distinct_type_names()
         self.result.graph = Graph(self.model.config.get_project_name(), self.nodes, tuple(self.model.outputs))
         return self.result
+
+    def _require_distinct_type_names(self) -> None:
+        """Refuse two types of one C++ name: hls4ml would write only one of them."""
+        seen: dict[str, str] = {}
+        for layer in self.model.get_layers():
+            variables = [v.type for v in (*layer.get_variables(), *layer.get_weights())]
+            for type_ in (*variables, *layer.types.values()):
+                if seen.setdefault(type_.name, str(type_.precision)) != str(type_.precision):
+                    raise ModelError(
+                        f"layer {layer.name!r}: C++ type {type_.name} would be both {seen[type_.name]} and {type_.precision}; "
+                        "rename the layer"
+                    )
 
     def emit(self, node: Node) -> Node:
         """Append a node after giving it the narrowest type that holds its exact result."""
@@ -197,7 +211,8 @@ def _lower_dense(deriver: Deriver, layer: Any) -> None:
     cast = _accumulator_cast(layer, accumulator)
     deriver.set_weights(layer, "weight", weight, "w")
     deriver.set_weights(layer, "bias", bias, "b")
-    layer.get_attr("accum_t").precision = to_hls(cast[0] if cast else accumulator)
+    accum_type = NamedType(f"layer{layer.index}_accum_t", to_hls(cast[0] if cast else accumulator))
+    layer.set_attr("accum_t", accum_type)
     if cast is not None:
         deriver.emit(dataclasses.replace(node, name=f"{layer.name}_sum"))
         wrapped = ops.Requantize(

@@ -11,6 +11,10 @@ from fpgaq.errors import ToolError
 ALLOWED = (
     # yosys' own techmap files, read without -sv.
     re.compile(r"Lexer warning: The SystemVerilog keyword .*\(at .*/share/"),
+    # yosys' block RAM map for UltraScale connects ports at their widest.
+    re.compile(r"Warning: Resizing cell port \S+\.(ADDRARDADDR|ADDRBWRADDR|D(IN|OUT)P?[AB]D(IN|OUT)P?) from"),
+    # An array of registers all of whose elements are accessed at once, such as a shift register; not a RAM, as meant.
+    re.compile(r"Warning: Replacing memory \S+ with list of registers"),
 )
 
 _WARNING = re.compile(r"\bwarning: ", re.IGNORECASE)

@@ -1,0 +1,245 @@
+"""The frozen Keras model: the user's model with dyadic parameters, computed by Keras and QKeras themselves.
+
+It is the left side of the first gate. Matrices, scales and casts are Keras operations on the frozen numbers; activation
+quantizers are the model's own QKeras objects. Where a static bound shows float32 exact it is used, else float64.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from fpgaq.errors import FpgaqError, ModelError
+from fpgaq.frontend.dyadic import trailing_fraction_bits
+from fpgaq.frontend.qkeras_quantizers import Cast, Staircase, activation_meaning, quantizer_name
+from fpgaq.hls.derive import Derivation
+from fpgaq.ir.graph import Graph
+from fpgaq.ir.node import Node
+from fpgaq.ir.ops import Affine, MatMul
+from fpgaq.ir.types import FixedType, IntArray, Overflow, Rounding, cast
+
+Step = Callable[[Any], Any]
+_MANTISSA = {"float32": 24, "float64": 53}
+_NO_OPERATION = ("Dropout", "InputLayer")
+
+
+def exact_dtype(graph: Graph) -> str:
+    """Return the float type in which every partial sum of the graph is exact.
+
+    Raises
+    ------
+    FpgaqError
+        If not even float64 is.
+    """
+    most = max(_largest_partial_sum(graph, node) for node in graph.nodes.values())
+    for dtype, bits in _MANTISSA.items():
+        if most < 1 << bits:
+            return dtype
+    raise FpgaqError(
+        f"intermediate results of up to {most.bit_length()} bits are not exact in float64, so that Keras cannot compute "
+        "them; lower the input, weight or scale precision"
+    )
+
+
+def _largest_partial_sum(graph: Graph, node: Node) -> int:
+    """Bound on any sum of a part of the terms of a node, in units of its result."""
+    if isinstance(node, MatMul):
+        x = graph.bounds[node.inputs[0]]
+        reach = np.maximum(np.abs(x.lo), np.abs(x.hi)).astype(object)
+        return int((reach @ np.abs(node.weight).astype(object) + np.abs(node.bias)).max())
+    if isinstance(node, Affine):
+        x = graph.bounds[node.inputs[0]]
+        reach = np.maximum(np.abs(x.lo), np.abs(x.hi)).astype(object)
+        return int((reach * np.abs(node.scale) + np.abs(node.bias)).max())
+    return max(map(abs, graph.bounds[node.name].hull))
+
+
+class FrozenModel:
+    """Keras' own evaluation of the frozen model.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The user's model.
+    derivation : Derivation
+        Frozen parameters and the casts that were added.
+    head : str
+        What became of a final softmax.
+    """
+
+    def __init__(self, model: Any, derivation: Derivation, head: str) -> None:
+        self.graph = derivation.graph
+        self.dtype = exact_dtype(self.graph)
+        self._head = head
+        self._model = model
+        steps = _Steps(derivation, self.dtype)
+        self._steps = {layer.name: steps.of(layer) for layer in model.layers}
+
+    def _evaluate(self, x: Any) -> Any:
+        """Walk from the output back to the input; every supported layer has one input."""
+        tensor = self._model.outputs[0]
+        chain: list[str] = []
+        while True:
+            operation, node_index, _ = tensor._keras_history
+            chain.append(operation.name)
+            arguments = operation._inbound_nodes[node_index].arguments.keras_tensors
+            if not arguments:
+                break
+            tensor = arguments[0]
+        for name in reversed(chain):
+            for step in self._steps.get(name, []):
+                x = step(x)
+        return x
+
+    def codes(self, inputs: IntArray, batch: int = 1024) -> IntArray:
+        """Evaluate input codes and return output codes, shape (samples, size).
+
+        Raises
+        ------
+        ModelError
+            If a result is not on the grid of the output type: the front end and Keras disagree.
+        """
+        import keras
+
+        x = np.ldexp(inputs.astype(np.float64), -self.graph.inputs[0].type.frac).astype(self.dtype)
+        parts = [np.asarray(self._evaluate(keras.ops.convert_to_tensor(x[k : k + batch]))) for k in range(0, len(x), batch)]
+        values = np.concatenate(parts).astype(np.float64).reshape(len(x), -1)
+        if self._head == "argmax":
+            return np.argmax(values, axis=1)[:, None].astype(np.int64)
+        output = self.graph.nodes[self.graph.outputs[0]]
+        scaled = np.ldexp(values, output.type.frac)
+        if np.any(scaled != np.rint(scaled)):
+            raise ModelError(f"layer {output.layer!r}: Keras returns values off the grid of {output.type}")
+        return scaled.astype(np.int64)
+
+
+def hls_name(name: str) -> str:
+    """Return the name that hls4ml's parser gives a layer: one-letter names of 'input' are taken there."""
+    return f"{name}_0" if name in set("input") else name
+
+
+class _Steps:
+    """Translates layers into lists of functions on tensors."""
+
+    def __init__(self, derivation: Derivation, dtype: str) -> None:
+        self.derivation = derivation
+        self.dtype = dtype
+
+    def of(self, layer: Any) -> list[Step]:
+        kind, name = type(layer).__name__, hls_name(layer.name)
+        if kind in _NO_OPERATION:
+            return self._cast(name)
+        if kind in ("Flatten", "Reshape"):
+            return [layer.call]
+        if kind in ("Dense", "QDense", "QDenseBatchnorm"):
+            return self._dense(layer, name)
+        if kind in ("BatchNormalization", "QBatchNormalization"):
+            return [*self._affine(name), *self._cast(name)]
+        if kind == "ReLU":
+            return [_relu, *self._cast(name)]
+        if kind == "Softmax":
+            return []
+        return [*self._activation(layer.name, layer.activation), *self._cast(name)]
+
+    def _dense(self, layer: Any, name: str) -> list[Step]:
+        import keras
+
+        parameters = self.derivation.parameters[name]
+        kernel, bias = (parameters[k].values.astype(self.dtype) for k in ("weight", "bias"))
+        steps: list[Step] = [lambda x: keras.ops.matmul(x, kernel) + bias, *self._cast(name)]
+        if f"{name}_scale" in self.derivation.parameters:
+            steps += [*self._affine(f"{name}_scale"), *self._cast(f"{name}_scale")]
+        function = quantizer_name(layer.activation)
+        if layer.activation is not None and function != "linear":
+            steps += [*self._activation(layer.name, layer.activation), *self._cast(hls_name(f"{layer.name}_{function}"))]
+        return steps
+
+    def _affine(self, name: str) -> list[Step]:
+        parameters = self.derivation.parameters[name]
+        scale, bias = (parameters[k].values.astype(self.dtype) for k in ("scale", "bias"))
+        return [lambda x: x * scale + bias]
+
+    def _activation(self, layer: str, activation: Any) -> list[Step]:
+        function = quantizer_name(activation)
+        if function in ("linear", "softmax"):
+            return []
+        if function == "relu":
+            return [_relu]
+        if self.dtype == "float32":
+            return [activation]
+        return [_in_float32(activation, activation_meaning(layer, activation))]
+
+    def _cast(self, name: str) -> list[Step]:
+        added = self.derivation.casts.get(name)
+        return [] if added is None else [_cast_step(*added)]
+
+
+def _relu(x: Any) -> Any:
+    import keras
+
+    return keras.ops.maximum(x, 0)
+
+
+def _in_float32(quantizer: Any, meaning: Cast | Staircase) -> Step:
+    """Evaluate a QKeras quantizer, which computes in float32, on float64 values without losing information.
+
+    The value is first reduced to something that float32 holds and for which no decision of the quantizer changes.
+    """
+    import keras
+
+    reduce = _reduce_for_cast(meaning.type) if isinstance(meaning, Cast) else _reduce_for_staircase(meaning)
+    return lambda x: keras.ops.cast(quantizer(keras.ops.cast(reduce(x), "float32")), x.dtype)
+
+
+def _reduce_for_cast(type_: FixedType) -> Step:
+    """Cut to quarters of a step with a sticky bit below (rounding sees only that), and clip far outside the range."""
+    import keras
+
+    step, reach = type_.step / 4, 4.0 * 2.0**type_.integer_bits
+
+    def reduce(x: Any) -> Any:
+        whole = keras.ops.floor(x / step)
+        sticky = keras.ops.cast(keras.ops.not_equal(whole * step, x), x.dtype)
+        return keras.ops.clip((whole + 0.5 * sticky) * step, -reach, reach)
+
+    return reduce
+
+
+def _reduce_for_staircase(staircase: Staircase) -> Step:
+    """Keep the sign where all thresholds are zero, else cut towards zero to the grid of the thresholds."""
+    import keras
+
+    values = [abs(value) for value, _ in staircase.thresholds]
+    if not any(values):
+        return keras.ops.sign
+    step = 2.0 ** -trailing_fraction_bits(np.array(values))
+
+    def reduce(x: Any) -> Any:
+        cut = keras.ops.sign(x) * keras.ops.floor(keras.ops.abs(x) / step) * step
+        return keras.ops.clip(cut, -2 * max(values), 2 * max(values))
+
+    return reduce
+
+
+def _cast_step(to: FixedType, rounding: Rounding, overflow: Overflow) -> Step:
+    """Apply a cast of the conversion; values are exact in float64, so integers lose nothing."""
+    import keras
+
+    def apply(x: Any) -> Any:
+        values = np.asarray(keras.ops.convert_to_numpy(x), dtype=np.float64)
+        frac = max(to.frac, trailing_fraction_bits(values))
+        codes = cast(np.ldexp(values, frac).astype(np.int64), frac, to, rounding, overflow)
+        return keras.ops.cast(keras.ops.convert_to_tensor(np.ldexp(codes.astype(np.float64), -to.frac)), x.dtype)
+
+    return apply
+
+
+def original_outputs(model: Any, inputs: IntArray, graph: Graph, batch: int = 1024) -> np.ndarray:
+    """Evaluate the user's model as it is on input codes, float32 by Keras."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    x = np.ldexp(inputs.astype(np.float64), -graph.inputs[0].type.frac).astype(np.float32)
+    parts = [np.asarray(model(x[k : k + batch], training=False)) for k in range(0, len(x), batch)]
+    return np.concatenate(parts).astype(np.float64).reshape(len(x), -1)

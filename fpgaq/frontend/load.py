@@ -1,0 +1,115 @@
+"""Reading model files: .keras, legacy .h5, .json with separate weights. Nothing in a file is executed."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from fpgaq.errors import ModelError
+from fpgaq.frontend.supported import SUPPORTED_CLASSES, unsupported
+
+#: Strings that name a quantizer or activation, with plain literals as arguments: QKeras evaluates them.
+_CALL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\(\s*([A-Za-z0-9_.+\-=,\s'\"]*)\))?")
+_SUFFIXES = (".keras", ".h5", ".hdf5", ".json")
+
+
+def load_model(path: Path, weights: Path | None = None) -> Any:
+    """Load a model file as a Keras model.
+
+    Parameters
+    ----------
+    path : Path
+        ``.keras``, ``.h5``/``.hdf5``, or ``.json`` with `weights`.
+    weights : Path, optional
+        ``.h5`` file with the weights of a ``.json`` model.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, damaged, of another kind, or holds a layer that is not supported.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ModelError(f"model file {path} does not exist")
+    if path.suffix not in _SUFFIXES:
+        raise ModelError(f"model file {path}: suffix {path.suffix!r} is not one of {', '.join(_SUFFIXES)}")
+    if (path.suffix == ".json") != (weights is not None):
+        raise ModelError(f"model file {path}: a .json model needs --weights FILE.h5, and only that one does")
+    check_config(_read_config(path), path)
+    return _build(path, weights)
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    """Read the architecture without building anything."""
+    try:
+        if path.suffix == ".json":
+            text: str | bytes = path.read_text()
+        elif path.suffix == ".keras":
+            with zipfile.ZipFile(path) as archive:
+                text = archive.read("config.json")
+        else:
+            import h5py
+
+            with h5py.File(path, "r") as file:
+                if "model_config" not in file.attrs:
+                    raise ModelError(f"model file {path} holds weights only; save the whole model, or give its .json")
+                text = file.attrs["model_config"]
+        config = json.loads(text)
+    except (OSError, zipfile.BadZipFile, KeyError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"model file {path} is damaged or not a Keras {path.suffix} file ({error})") from None
+    if not isinstance(config, dict) or "config" not in config:
+        raise ModelError(f"model file {path} does not describe a Keras model")
+    return config
+
+
+def check_config(config: dict[str, Any], path: Path) -> None:
+    """Refuse what cannot be converted, and what would be executed, before anything is built."""
+    if config.get("class_name") not in ("Sequential", "Functional", "Model"):
+        raise ModelError(
+            f"model file {path}: {config.get('class_name')!r} models are not supported; use Sequential or functional ones"
+        )
+    for layer in config["config"].get("layers", []):
+        name = layer.get("config", {}).get("name", layer.get("name", "?"))
+        if layer.get("class_name") not in SUPPORTED_CLASSES:
+            raise unsupported(name, str(layer.get("class_name")))
+        for key, text in _strings(layer["config"]):
+            if key.endswith(("activation", "quantizer")) and not _CALL.fullmatch(text):
+                raise ModelError(
+                    f"layer {name!r}: {key}={text!r} is not a name with plain arguments; nothing in a model file is executed"
+                )
+
+
+def _strings(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for k, v in value.items():
+            yield from _strings(v, k)
+    elif isinstance(value, list):
+        for v in value:
+            yield from _strings(v, key)
+    elif isinstance(value, str):
+        yield key, value
+
+
+def _build(path: Path, weights: Path | None) -> Any:
+    import keras
+    from qkeras.utils import _add_supported_quantized_objects
+
+    objects: dict[str, Any] = {}
+    _add_supported_quantized_objects(objects)
+    try:
+        if weights is None:
+            return keras.models.load_model(path, custom_objects=objects, compile=False, safe_mode=True)
+        model = keras.models.model_from_json(path.read_text(), custom_objects=objects)
+        if not Path(weights).is_file():
+            raise ModelError(f"weights file {weights} does not exist")
+        model.load_weights(weights)
+        return model
+    except ModelError:
+        raise
+    except Exception as error:  # Keras raises whatever its layers raise
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(f"model file {path} cannot be loaded: {first}") from error

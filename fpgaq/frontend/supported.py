@@ -1,0 +1,80 @@
+"""Which Keras layers can be converted, and what is said about the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fpgaq.errors import ModelError
+
+#: Layers with a meaning of their own.
+SUPPORTED_LAYERS = (
+    "Activation",
+    "BatchNormalization",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "InputLayer",
+    "QActivation",
+    "QBatchNormalization",
+    "QDense",
+    "QDenseBatchnorm",
+    "ReLU",
+    "Reshape",
+    "Softmax",
+)
+#: Functions that ``activation=...`` may name besides QKeras quantizers.
+SUPPORTED_FUNCTIONS = ("linear", "relu", "softmax")
+SUPPORTED_CLASSES = frozenset(SUPPORTED_LAYERS)
+
+
+def unsupported(name: str, kind: str) -> ModelError:
+    """Return the error for a layer class that cannot be converted."""
+    why = " (its code would have to be executed)" if kind == "Lambda" else ""
+    return ModelError(
+        f"layer {name!r}: {kind} layers are not supported{why}; supported are {', '.join(SUPPORTED_LAYERS)}. "
+        "Replace the layer or leave it outside the converted part of the model"
+    )
+
+
+def check_model(model: Any) -> None:
+    """Refuse a model that cannot be converted, before any work starts.
+
+    Raises
+    ------
+    ModelError
+        Naming the layer, the value and a way out.
+    """
+    import keras
+
+    if not isinstance(model, keras.Model):
+        raise ModelError(f"expected a keras.Model or the path of a model file, not {type(model).__name__}")
+    if not isinstance(model, keras.Sequential) and not hasattr(model, "_nodes_by_depth"):
+        raise ModelError(f"model {model.name!r} is a subclassed model; use Sequential or the functional API")
+    if not model.built:
+        raise ModelError(f"model {model.name!r} is not built; call it once or give it an Input")
+    for layer in model.layers:
+        kind = type(layer).__name__
+        if kind not in SUPPORTED_CLASSES or not type(layer).__module__.startswith(("keras.", "qkeras.")):
+            raise unsupported(layer.name, kind)
+        _check_layer(layer, kind)
+
+
+def _check_layer(layer: Any, kind: str) -> None:
+    if kind != "InputLayer" and len(layer._inbound_nodes) > 1 and _uses(layer) > 1:
+        raise ModelError(f"layer {layer.name!r} is used more than once; give every use a layer of its own")
+    if kind == "ReLU":
+        for option, wanted in (("max_value", None), ("negative_slope", 0.0), ("threshold", 0.0)):
+            value = getattr(layer, option)
+            if value not in (wanted, float("inf") if option == "max_value" else wanted):
+                raise ModelError(f"layer {layer.name!r}: ReLU with {option}={value} is not supported; use QActivation")
+    if kind in ("Activation", "Dense"):
+        name = getattr(layer.activation, "__name__", type(layer.activation).__name__)
+        if name not in SUPPORTED_FUNCTIONS:
+            raise ModelError(
+                f"layer {layer.name!r}: activation {name!r} is not supported; use {', '.join(SUPPORTED_FUNCTIONS)} or a "
+                "QActivation with quantized_relu, quantized_bits, quantized_tanh, binary or ternary"
+            )
+
+
+def _uses(layer: Any) -> int:
+    return len({id(tensor) for node in layer._inbound_nodes for tensor in node.outputs})

@@ -1,0 +1,112 @@
+"""The C++ simulation: the written HLS project compiled by g++ and run in a subprocess."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fpgaq import toolchain
+from fpgaq.errors import GateError, ToolError
+from fpgaq.ir.graph import Graph
+from fpgaq.ir.types import IntArray
+from fpgaq.processes import run_logged, start_logged
+
+
+@dataclass(frozen=True)
+class Csim:
+    """A compiled HLS project.
+
+    Parameters
+    ----------
+    project : Path
+        The HLS project folder.
+    library : Path
+        Shared library to build or run.
+    graph : Graph
+        The integer graph, for types and shapes.
+    traced : tuple of str
+        Layers whose results the library can report.
+    """
+
+    project: Path
+    library: Path
+    graph: Graph
+    traced: tuple[str, ...]
+
+    def build(self) -> None:
+        """Compile the project with g++, both files at once.
+
+        Raises
+        ------
+        ToolError
+            With the end of the compiler's output.
+        """
+        self.library.parent.mkdir(parents=True, exist_ok=True)
+        name = self.graph.name
+        base = [str(toolchain.gxx()), "-std=c++17", "-O1", "-fPIC", "-w", f"-I{self.project / 'firmware' / 'ap_types'}"]
+        sources = {name: self.project / "firmware" / f"{name}.cpp", "bridge": self.project / f"{name}_bridge.cpp"}
+        objects = {key: self.library.with_name(f"{key}.o") for key in sources}
+        what = "compiling the HLS C++"
+        running = [
+            start_logged([*base, "-c", str(source), "-o", str(objects[key])], objects[key].with_suffix(".log"), what)
+            for key, source in sources.items()
+        ]
+        for process in running:
+            process.wait()
+        partial = self.library.with_suffix(".part")
+        link = [str(toolchain.gxx()), "-shared", *map(str, objects.values()), "-o", str(partial)]
+        run_logged(link, self.library.with_name("link.log"), "linking the HLS C++")
+        for path in objects.values():
+            path.unlink()
+        partial.rename(self.library)
+
+    def run(self, codes: IntArray, *, trace: bool = False) -> Mapping[str, IntArray]:
+        """Simulate input codes of shape (samples, ...).
+
+        Returns
+        -------
+        mapping
+            Codes by node name: the output, and with `trace` every layer; shape (samples, size).
+
+        Raises
+        ------
+        ToolError
+            If the library is missing or the C++ code aborts.
+        GateError
+            If a value is not on the grid of its type.
+        """
+        if not self.library.is_file():
+            raise ToolError(f"{self.library} does not exist; build the design first")
+        output = self.graph.outputs[0]
+        sizes = {n: int(self.graph.bounds[n].lo.size) for n in self.traced} if trace else {}
+        with tempfile.TemporaryDirectory(prefix="fpgaq-csim-") as folder:
+            inputs, job, result = (Path(folder, f) for f in ("x.npy", "job.json", "y.npz"))
+            np.save(inputs, np.ldexp(codes.astype(np.float64), -self.graph.inputs[0].type.frac))
+            job.write_text(
+                json.dumps(
+                    {
+                        "name": self.graph.name,
+                        "inputs": str(inputs),
+                        "outputs": int(self.graph.bounds[output].lo.size),
+                        "trace": sizes,
+                        "result": str(result),
+                    }
+                )
+            )
+            command = [sys.executable, "-m", "fpgaq.hls._csim_worker", str(self.library.resolve()), str(job)]
+            run_logged(command, Path(folder, "csim.log"), "the C++ simulation")
+            with np.load(result) as data:
+                values = {output: data["y"], **{n: data[f"trace_{n}"] for n in sizes}}
+        return {name: self._codes(name, v) for name, v in values.items()}
+
+    def _codes(self, name: str, values: np.ndarray) -> IntArray:
+        scaled = np.ldexp(values, self.graph.nodes[name].type.frac)
+        if np.any(scaled != np.rint(scaled)):
+            raise GateError(f"layer {name!r}: the C++ simulation returned values off the grid of {self.graph.nodes[name].type}")
+        return scaled.astype(np.int64)
