@@ -80,8 +80,9 @@ def synthesis(
     run(f"{command} -run {family.release}:{family.finish}")
     for file in replacements:
         run(f'techmap -map "{file}"')
-    run("opt_clean")
-    reuse_sum_outputs(design)
+    if family.reuse_sums:
+        run("opt_clean")
+        reuse_sum_outputs(design)
     run(f"{command} -run {family.finish}:")
 
 

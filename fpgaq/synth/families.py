@@ -43,6 +43,8 @@ class Family:
         Labels of the command's script. Adders are kept apart from `hold` to `release` (see `fpgaq.synth._recipe`).
     finish
         Label of the script once all logic is mapped; hand-mapped bodies come in before it.
+    reuse_sums
+        Whether yosys builds sum bits a second time beside the carry cells (see `fpgaq.synth._carry`).
     dsp_product
         Bits of the smallest product that goes into a DSP block with an adder behind the multiplier; adders of such
         products are left to the block. 0: the family's yosys flow uses no such adder.
@@ -64,6 +66,7 @@ class Family:
     cells: Mapping[str, Resources]
     models: tuple[str, ...]
     finish: str = "check"
+    reuse_sums: bool = False
     dsp_product: int = 0
     prepare: tuple[str, ...] = ()
     mapped: str | None = None
@@ -138,6 +141,7 @@ def _xilinx(name: str, title: str) -> Family:
         hold="map_dsp",
         release="map_memory",
         finish="finalize",
+        reuse_sums=True,
         dsp_product=9,  # DSP_Y_MINWIDTH in synth_xilinx
         cells=_XILINX_CELLS,
         models=("xilinx/cells_sim.v",),

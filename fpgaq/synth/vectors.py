@@ -97,7 +97,9 @@ def simulate(
     (work / "main.cpp").write_text(_MAIN.replace("@BODY@", _body(inputs, outputs, clock)))
     env = toolchain.environment()
     command = [str(toolchain.verilator()), "--cc", "--exe", "--build", *_QUIET, "--x-initial", "0", "--prefix", "Vtop"]
-    command += ["--top-module", top, "-CFLAGS", "-O1", "-Mdir", "obj", "-o", "simulation", "main.cpp"]
+    for kind in ("FAST", "SLOW", "GLOBAL"):  # compiling takes longer than running: no optimization
+        command += ["-MAKEFLAGS", f"OPT_{kind}=-O0"]
+    command += ["--top-module", top, "-Mdir", "obj", "-o", "simulation", "main.cpp"]
     _run([*command, *(str(Path(source).resolve()) for source in sources)], work, env)
     lines = [" ".join(f"{vector[name]:x}" for name in inputs) for vector in vectors]
     text = _run([str((work / "obj" / "simulation").resolve())], work, env, "\n".join(lines))
