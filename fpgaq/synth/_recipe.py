@@ -77,7 +77,9 @@ def synthesis(
     _hold_adders(design, family)
     run(f"{command} -run {family.hold}:{family.release}")
     run("setattr -unset keep w:*")  # of all wires: clean-up passes move the mark to other names of a net
-    run(f"{command} -run {family.release}:{family.finish}")
+    # Reading the block RAM maps takes a second: the third of a small run, for nothing where there is no memory.
+    resume = family.release if _has_memory(design) else "map_ffram"
+    run(f"{command} -run {resume}:{family.finish}")
     for file in replacements:
         run(f'techmap -map "{file}"')
     if family.reuse_sums:
@@ -93,6 +95,12 @@ def _check_originals(sources: Sequence[Path], top: str) -> None:
         ys.run_pass(f'read_verilog -sv -defer "{file}"', design)
     for command in (f"hierarchy -check -top {top}", "proc", "flatten", "check"):
         ys.run_pass(command, design)
+
+
+def _has_memory(design: Any) -> bool:
+    return any(
+        cell.type.str().startswith("$mem") for module in design.selected_modules() for cell in module.selected_cells()
+    )
 
 
 def _hold_adders(design: Any, family: Family) -> None:

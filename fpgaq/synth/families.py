@@ -40,7 +40,8 @@ class Family:
     command
         The yosys command, without ``-top``. No pads or clock buffers: the IP is a part of somebody's chip.
     hold, release
-        Labels of the command's script. Adders are kept apart from `hold` to `release` (see `fpgaq.synth._recipe`).
+        Labels of the command's script. Adders are kept apart from `hold` to `release`, which is where memories are
+        mapped, up to ``map_ffram`` (see `fpgaq.synth._recipe`).
     finish
         Label of the script once all logic is mapped; hand-mapped bodies come in before it.
     reuse_sums

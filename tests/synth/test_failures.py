@@ -10,6 +10,8 @@ import pytest
 from fpgaq.errors import ToolError
 from fpgaq.synth import synthesize
 
+from synth_designs import ADD3  # isort: skip
+
 BAD = {
     "no cell": (
         "module top(input logic clk, output logic y); assign y = 1'b0; endmodule",
@@ -65,6 +67,16 @@ def test_is_an_error(name: str, tmp_path: Path) -> None:
         synthesize([source], "top", [], family="ice40", work=tmp_path / "work")
     assert re.search(message, str(error.value), re.DOTALL), str(error.value)
     assert "'top'" in str(error.value)
+
+
+def test_loop_through_a_hand_mapped_module_is_an_error(tmp_path: Path) -> None:
+    source = tmp_path / "top.sv"
+    source.write_text(
+        "module top(input logic [7:0] a, c, output logic [7:0] y);\n"
+        "  add3 #(.W(8)) u(.a(a), .b({y[0], y[7:1]}), .c(c), .y(y));\nendmodule\n"
+    )
+    with pytest.raises(ToolError, match="logic loop"):
+        synthesize([source, ADD3], "top", [], work=tmp_path / "work")
 
 
 def test_failing_layer_is_named(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from fpgaq.errors import ToolError
 from fpgaq.synth import netlist, simulate
 
-from designs import ADD3  # isort: skip
+from synth_designs import ADD3, TWO_LAYERS  # isort: skip
 
 # Adders, subtractions (sums taken from carry cells), three-input adders of several signs, registers with enable and
 # reset, a compare, a shift register, and a multiplier for a DSP block.
@@ -78,12 +78,14 @@ def test_xilinx_netlist_equals_the_sources(
     assert run([made.path, *made.models], vectors, tmp_path / "sim") == want
 
 
-@pytest.mark.parametrize("family", ["ice40"])
-def test_other_netlists_equal_the_sources(
-    family: str, design: Path, vectors: list[dict[str, int]], want: list[dict[str, int]], tmp_path: Path
-) -> None:
-    made = netlist([design, ADD3], "mixed", family=family, work=tmp_path)
-    assert run([made.path, *made.models], vectors, tmp_path / "sim") == want
+def test_other_netlists_equal_the_sources(tmp_path: Path) -> None:
+    source = tmp_path / "net.sv"
+    source.write_text(TWO_LAYERS)
+    made = netlist([source], "first", family="ice40", work=tmp_path / "synth")
+    vectors = [{"a": n & 255, "b": n >> 8} for n in range(0, 65536, 7)]
+    files = [made.path, *made.models]
+    found = simulate(files, "first", vectors, inputs=["a", "b"], outputs=["y"], clock="clk", work=tmp_path / "sim")
+    assert [row["y"] for row in found[1:]] == [v["a"] + v["b"] for v in vectors[:-1]]
 
 
 def test_a_fault_in_the_netlist_shows(tmp_path: Path) -> None:
@@ -94,17 +96,13 @@ def test_a_fault_in_the_netlist_shows(tmp_path: Path) -> None:
     made = netlist([source, ADD3], "sum", work=tmp_path / "synth")
     vectors = [{"a": n & 15, "b": n >> 4 & 15, "c": n >> 8} for n in range(4096)]
 
-    def wrong(text: str) -> int:
-        (tmp_path / "sum.v").write_text(text)
-        files = [tmp_path / "sum.v", *made.models]
-        found = simulate(files, "sum", vectors, inputs=["a", "b", "c"], outputs=["y"], work=tmp_path / "sim")
-        return sum(row["y"] != sum(v.values()) % 16 for v, row in zip(vectors, found, strict=True))
-
-    text = made.path.read_text()
-    faulty, count = re.subn(r"(LUT6_2 #\(\s*\.INIT\()64'h([0-9a-f]{16})", flipped, text, count=1)
+    faulty, count = re.subn(r"(LUT6_2 #\(\s*\.INIT\()64'h([0-9a-f]{16})", flipped, made.path.read_text(), count=1)
     assert count == 1
-    assert wrong(text) == 0
-    assert wrong(faulty) > 0
+    (tmp_path / "faulty.v").write_text(faulty)
+    files = [tmp_path / "faulty.v", *made.models]
+    found = simulate(files, "sum", vectors, inputs=["a", "b", "c"], outputs=["y"], work=tmp_path / "sim")
+    wrong = [v for v, row in zip(vectors, found, strict=True) if row["y"] != sum(v.values()) % 16]
+    assert 0 < len(wrong) < len(vectors)
 
 
 def flipped(match: re.Match[str]) -> str:
