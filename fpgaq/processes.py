@@ -2,13 +2,47 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from fpgaq.errors import ToolError
+
+
+_running: set[subprocess.Popen[bytes]] = set()
+_lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def ended_on_error() -> Iterator[None]:
+    """End every tool that runs in any thread when the block is left by an exception, Ctrl-C included.
+
+    Threads that wait for those tools then fail at once instead of keeping the program alive.
+    """
+    try:
+        yield
+    except BaseException:
+        with _lock:
+            running = list(_running)
+        for process in running:
+            end_group(process)
+        raise
+
+
+@contextlib.contextmanager
+def registered(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Let `ended_on_error` find a process while the block runs."""
+    with _lock:
+        _running.add(process)
+    try:
+        yield
+    finally:
+        with _lock:
+            _running.discard(process)
 
 
 class Logged:
@@ -36,11 +70,12 @@ class Logged:
         ToolError
             If it does not end with 0; the message holds the end of the log.
         """
-        try:
-            code = self.process.wait()
-        except BaseException:
-            end_group(self.process)
-            raise
+        with registered(self.process):
+            try:
+                code = self.process.wait()
+            except BaseException:
+                end_group(self.process)
+                raise
         if code != 0:
             how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
             raise ToolError(f"{self.what} failed with {how}; the end of {self.log}:\n{tail(self.log)}")

@@ -84,15 +84,16 @@ class Builder:
         for k in reversed(range(len(self.adders))):
             if self.n_inputs + k in needed:
                 needed.update(term.node for term in self.adders[k].terms)
-        place = {node: node for node in range(self.n_inputs)}
+        place: dict[int, int] = {}
         adders: list[Adder] = []
-        for k, adder in enumerate(self.adders):
-            if self.n_inputs + k in needed:
-                place[self.n_inputs + k] = self.n_inputs + len(adders)
-                terms = tuple(replace(term, node=place[term.node]) for term in adder.terms)
-                adders.append(Adder(terms, adder.constant))
-        moved = [replace(o, node=place[o.node]) if isinstance(o, Term) else o for o in outputs]
-        return AdderGraph.from_adders(self.bounds[: self.n_inputs], adders, moved)
+        for node in range(len(self.bounds)):
+            if node < self.n_inputs or node in needed:
+                place[node] = len(place)
+        for node in list(place)[self.n_inputs :]:
+            adder = self.adders[node - self.n_inputs]
+            adders.append(Adder(tuple(replace(t, node=place[t.node]) for t in adder.terms), adder.constant))
+        moved = tuple(replace(o, node=place[o.node]) if isinstance(o, Term) else o for o in outputs)
+        return AdderGraph(self.n_inputs, tuple(adders), moved, tuple(self.bounds[node] for node in place))
 
     def _turned(self, node: int) -> int | None:
         """A node of the same depth with the negative value, if a positive operand is left to it."""

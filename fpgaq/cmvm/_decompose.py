@@ -16,8 +16,8 @@ from fpgaq.cmvm.csd import csd, digit_counts
 
 Interval = tuple[int, int]
 Parent = tuple[int, int, int]  # column, shift, sign
-TREE_LEVELS = (1, 2, 5)
-TREE_MARGINS = (1, 3)  # digits that a difference has to save; the parent itself is one more operand
+# Levels of differences, and the digits that a difference has to save (the parent itself is one more operand).
+TREES = ((2, 3), (5, 1), (1, 3), (2, 1), (5, 3), (1, 1))
 TREE_WORK = 1 << 26  # weights compared while growing a tree; larger matrices do without
 CENTRE_ROUNDS = 4
 CENTRE_VALUES = 32
@@ -61,9 +61,8 @@ def _candidates(
     if len(parents) > 1:
         yield parents, [centre]
     if n * m * m <= TREE_WORK:
-        for margin in TREE_MARGINS:
-            for levels in TREE_LEVELS:
-                yield _spanning_tree(weights, distinct, levels, margin), []
+        for levels, margin in TREES:
+            yield _spanning_tree(weights, distinct, levels, margin), []
 
 
 def _copies(weights: NDArray[np.int64]) -> dict[int, Parent]:

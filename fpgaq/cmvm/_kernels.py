@@ -15,7 +15,6 @@ from numba import njit
 from numpy.typing import NDArray
 
 ONE = np.uint64(1)
-OFFSET = 64  # relative shifts are stored plus this
 UNEXTENDED = -2  # heap entry of a pair whose third terms have not been looked at
 PAIR = -1
 
@@ -40,6 +39,7 @@ class Prices(NamedTuple):
 
     adder_inputs: int
     saved: int  # tenths of a LUT for one operand bit less in a column
+    reach: int  # relative shifts are smaller than this
     noise: int  # largest discount of a gain, in percent; which patterns get how much depends on the seed
     seed: int
 
@@ -77,16 +77,16 @@ def moved_down(mask: np.uint64, shift: int) -> np.uint64:
 
 
 @njit(cache=True)
-def encode(node: int, shift: int, sign: int) -> int:
-    """A digit relative to another one, as a number."""
-    return (node << 8) | ((shift + OFFSET) << 1) | (1 if sign < 0 else 0)
+def encode(prices: Prices, node: int, shift: int, sign: int) -> int:
+    """A digit relative to another one, as a small number."""
+    return ((node * 2 * prices.reach + shift + prices.reach) << 1) | (1 if sign < 0 else 0)
 
 
 @njit(cache=True)
-def write_digit(pattern: NDArray[np.int64], term: int, code: int) -> None:
+def write_digit(prices: Prices, pattern: NDArray[np.int64], term: int, code: int) -> None:
     """Inverse of `encode`: sets one row (node, shift, sign) of a pattern."""
-    pattern[term, 0] = code >> 8
-    pattern[term, 1] = ((code >> 1) & 127) - OFFSET
+    pattern[term, 0] = (code >> 1) // (2 * prices.reach)
+    pattern[term, 1] = (code >> 1) % (2 * prices.reach) - prices.reach
     pattern[term, 2] = -1 if code & 1 else 1
 
 
@@ -186,7 +186,7 @@ def gain(state: State, prices: Prices, pattern: NDArray[np.int64], terms: int, u
     if prices.noise:
         key = np.uint64(prices.seed)
         for t in range(terms):
-            digit = encode(pattern[t, 0], pattern[t, 1], pattern[t, 2])
+            digit = encode(prices, pattern[t, 0], pattern[t, 1], pattern[t, 2])
             key = (key ^ np.uint64(digit)) * np.uint64(0x9E3779B97F4A7C15)
             key ^= key >> np.uint64(29)
         value -= value * prices.noise * np.int64(key & np.uint64(1023)) // 102400
@@ -206,6 +206,7 @@ def optimistic(state: State, prices: Prices, pattern: NDArray[np.int64], uses: i
 @njit(cache=True)
 def neighbours(
     state: State,
+    prices: Prices,
     pattern: NDArray[np.int64],
     terms: int,
     found: NDArray[np.int64],
@@ -238,7 +239,7 @@ def neighbours(
                         own = own or (pattern[t, 0] == node and pattern[t, 1] == shift)
                     if own:
                         continue
-                    code = encode(node, shift, side * sign)
+                    code = encode(prices, node, shift, side * sign)
                     if not tally[code]:
                         codes[different] = code
                         different += 1
@@ -261,7 +262,7 @@ def best_third(
     alone = best
     if prices.adder_inputs < 3:
         return best, third
-    different = neighbours(state, pattern, 2, found, count, tally, codes)
+    different = neighbours(state, prices, pattern, 2, found, count, tally, codes)
     # A sum is about as wide as its widest operand or wider, so this many bits and the third term's can go at most.
     room = min(state.bits[pattern[0, 0]], state.bits[pattern[1, 0]]) + 1
     for k in range(different):
@@ -270,14 +271,14 @@ def best_third(
         tally[code] = 0
         if uses < 2:
             continue
-        if prices.saved * uses * (room + state.bits[code >> 8]) <= best:
+        if prices.saved * uses * (room + state.bits[(code >> 1) // (2 * prices.reach)]) <= best:
             continue
-        write_digit(pattern, 2, code)
+        write_digit(prices, pattern, 2, code)
         value = gain(state, prices, pattern, 3, uses)
         if value > best or (value == best and code < third):
             best, third = value, code
     if third != PAIR:  # the tally may count overlapping places and places that would get too deep
-        write_digit(pattern, 2, third)
+        write_digit(prices, pattern, 2, third)
         uses = find(state, prices, pattern, 3, True, found)
         best = gain(state, prices, pattern, 3, uses) if uses > 1 else alone
         if best <= alone:
@@ -301,17 +302,17 @@ def push_pairs(
     pattern[0, 0] = node
     pattern[0, 2] = 1
     count = find(state, prices, pattern, 1, True, found)
-    different = neighbours(state, pattern, 1, found, count, tally, codes)
+    different = neighbours(state, prices, pattern, 1, found, count, tally, codes)
     for k in range(different):
         uses = tally[codes[k]]
         tally[codes[k]] = 0
-        write_digit(pattern, 1, codes[k])
+        write_digit(prices, pattern, 1, codes[k])
         other, shift, sign = pattern[1, 0], pattern[1, 1], pattern[1, 2]
         if uses < 2 or (other == node and shift < 0) or (other < node and not new):
             continue
         value = optimistic(state, prices, pattern, uses)
         if value > 0 and other < node:
-            heapq.heappush(heap, (-value, other, encode(node, -shift, sign), UNEXTENDED))
+            heapq.heappush(heap, (-value, other, encode(prices, node, -shift, sign), UNEXTENDED))
         elif value > 0:
             heapq.heappush(heap, (-value, node, codes[k], UNEXTENDED))
 
@@ -329,11 +330,46 @@ def add_node(state: State, prices: Prices, pattern: NDArray[np.int64], terms: in
 
 
 @njit(cache=True)
+def push_pair(
+    state: State,
+    prices: Prices,
+    pattern: NDArray[np.int64],
+    heap: list[tuple[int, int, int, int]],
+    found: NDArray[np.int64],
+) -> None:
+    """Put a pair on the heap to be looked at again."""
+    uses = find(state, prices, pattern, 2, True, found)
+    value = optimistic(state, prices, pattern, uses)
+    if uses > 1 and value > 0:
+        heapq.heappush(
+            heap, (-value, pattern[0, 0], encode(prices, pattern[1, 0], pattern[1, 1], pattern[1, 2]), UNEXTENDED)
+        )
+
+
+@njit(cache=True)
+def share(
+    state: State, prices: Prices, pattern: NDArray[np.int64], terms: int, node: int, found: NDArray[np.int64]
+) -> int:
+    """Replace all occurrences of a pattern by a new node; returns the shift of its lowest digit."""
+    uses = find(state, prices, pattern, terms, False, found)
+    base = add_node(state, prices, pattern, terms, node)
+    for k in range(uses):
+        column = found[k, 0]
+        if not state.positive[node, column] and not state.negative[node, column]:
+            state.members[column, state.member_count[column]] = node
+            state.member_count[column] += 1
+        masks = state.positive if found[k, 2] > 0 else state.negative
+        masks[node, column] |= ONE << np.uint64(found[k, 1] + base)
+    return base
+
+
+@njit(cache=True)
 def search(state: State, prices: Prices, n_leaves: int, digits: int) -> NDArray[np.int64]:
     """Greedy pattern search: always the pattern of the largest gain next.
 
-    Gains only shrink as digits are used up, so they are looked at again when an entry comes to the top of the heap
-    (lazy greedy evaluation) instead of being kept up to date.
+    Gains shrink as digits are used up, so they are looked at again when an entry comes to the top of the heap (lazy
+    greedy evaluation) instead of being kept up to date. An entry is a pair with an optimistic value, or a pair alone
+    or with its best third term at its true gain.
 
     Returns
     -------
@@ -343,8 +379,8 @@ def search(state: State, prices: Prices, n_leaves: int, digits: int) -> NDArray[
     """
     capacity = state.lo.size
     found = np.zeros((digits + 1, 3), np.int64)
-    tally = np.zeros(capacity << 8, np.int32)
-    codes = np.zeros(capacity << 8, np.int64)
+    tally = np.zeros(4 * prices.reach * capacity, np.int32)
+    codes = np.zeros(4 * prices.reach * capacity, np.int64)
     patterns = np.zeros((capacity - n_leaves, 3, 3), np.int64)
     pattern = np.zeros((3, 3), np.int64)
     pattern[0, 2] = 1
@@ -354,46 +390,33 @@ def search(state: State, prices: Prices, n_leaves: int, digits: int) -> NDArray[
         push_pairs(state, prices, node, False, heap, found, tally, codes)
     made = 0
     while heap and n_leaves + made < capacity:
-        negated, first, second, third = heapq.heappop(heap)
-        pattern[0, 0] = first
-        write_digit(pattern, 1, second)
+        negated, pattern[0, 0], second, third = heapq.heappop(heap)
+        write_digit(prices, pattern, 1, second)
+        terms = 2
         if third >= 0:
-            write_digit(pattern, 2, third)
-            uses = find(state, prices, pattern, 3, True, found)
-            if uses > 1 and gain(state, prices, pattern, 3, uses) >= -negated:
-                terms = 3
+            write_digit(prices, pattern, 2, third)
+            terms = 3
+        uses = find(state, prices, pattern, terms, True, found)
+        if third == UNEXTENDED:
+            if optimistic(state, prices, pattern, uses) < -negated:
+                push_pair(state, prices, pattern, heap, found)
             else:
-                third = UNEXTENDED
-                negated = np.int64(-(1 << 62))
-        if third < 0:
-            terms = 2
-            uses = find(state, prices, pattern, 2, True, found)
-            if uses < 2:
-                continue
-            bound = optimistic(state, prices, pattern, uses)
-            if third == UNEXTENDED and bound >= -negated:
                 value, third = best_third(state, prices, pattern, found, uses, tally, codes)
                 if value > 0:
-                    heapq.heappush(heap, (-value, first, second, third))
-                continue
-            if third == UNEXTENDED or gain(state, prices, pattern, 2, uses) < -negated:
-                if bound > 0:
-                    heapq.heappush(heap, (-bound, first, second, UNEXTENDED))
-                continue
-        uses = find(state, prices, pattern, terms, False, found)
-        node = n_leaves + made
-        base = add_node(state, prices, pattern, terms, node)
-        for t in range(terms):
-            patterns[made, t, 0] = pattern[t, 0]
-            patterns[made, t, 1] = pattern[t, 1] - base
-            patterns[made, t, 2] = pattern[t, 2]
-        made += 1
-        for k in range(uses):
-            column = found[k, 0]
-            if not state.positive[node, column] and not state.negative[node, column]:
-                state.members[column, state.member_count[column]] = node
-                state.member_count[column] += 1
-            masks = state.positive if found[k, 2] > 0 else state.negative
-            masks[node, column] |= ONE << np.uint64(found[k, 1] + base)
-        push_pairs(state, prices, node, True, heap, found, tally, codes)
+                    heapq.heappush(heap, (-value, pattern[0, 0], second, third))
+        else:
+            value = gain(state, prices, pattern, terms, uses)
+            if value >= -negated:
+                base = share(state, prices, pattern, terms, n_leaves + made, found)
+                for t in range(terms):
+                    patterns[made, t, 0] = pattern[t, 0]
+                    patterns[made, t, 1] = pattern[t, 1] - base
+                    patterns[made, t, 2] = pattern[t, 2]
+                push_pairs(state, prices, n_leaves + made, True, heap, found, tally, codes)
+                made += 1
+                push_pair(state, prices, pattern, heap, found)
+            elif uses > 1 and value > 0:
+                heapq.heappush(heap, (-value, pattern[0, 0], second, third))
+            else:
+                push_pair(state, prices, pattern, heap, found)
     return patterns[:made]

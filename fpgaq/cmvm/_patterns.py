@@ -43,8 +43,12 @@ def find_patterns(system: System, adder_inputs: int, levels: list[int] | None, n
     """
     leaves = len(system.bounds)
     digits = sum(len(column.terms) for column in system.columns)
-    state = _start(system, adder_inputs, levels, leaves + digits // 2 + 1)
-    found = search(state, Prices(adder_inputs, SAVED_PER_BIT[adder_inputs], noise, seed), leaves, digits)
+    reach = 1 + max((shift for column in system.columns for _, shift, _ in column.terms), default=0)
+    # About ten digits a pattern is usual; if the room for nodes is ever used up, the least useful ones are missing.
+    capacity = leaves + min(digits // 2, 256 + digits // 4) + 1
+    state = _start(system, adder_inputs, levels, capacity)
+    prices = Prices(adder_inputs, SAVED_PER_BIT[adder_inputs], reach, noise, seed)
+    found = search(state, prices, leaves, digits)
     nodes = tuple(tuple((int(i), int(s), int(g)) for i, s, g in rows if g) for rows in found)
     columns = tuple(
         Column(_terms(state, j, leaves + len(nodes)), column.constant) for j, column in enumerate(system.columns)

@@ -9,10 +9,14 @@ from fpgaq.cmvm._assemble import assemble
 from fpgaq.cmvm._decompose import decompositions, separate
 from fpgaq.cmvm._levels import allowed_levels, least_levels
 from fpgaq.cmvm._patterns import Patterns, find_patterns
+from fpgaq.cmvm._system import System
 from fpgaq.cmvm.graph import AdderGraph
 from fpgaq.errors import ConfigError
 
 LEVEL_PRICE = 1  # percent of the added bits that one level of adders less is worth, as registers of a pipeline
+DIGIT_BUDGET = 30_000  # digits searched in all attempts together: seconds, whatever the size of the matrix
+MOST_ATTEMPTS = 24
+NOISE = 15  # percent; between 5 and 30 makes little difference
 
 
 def cheapest_graph(
@@ -22,17 +26,45 @@ def cheapest_graph(
     adder_inputs: int,
     max_depth: int | None,
 ) -> AdderGraph:
-    """The graph of fewest added bits among all decompositions; arguments as for `solve`, checked."""
-    graphs = []
+    """The best graph of a fixed number of attempts; arguments as for `solve`, checked."""
+    best: tuple[int, AdderGraph, System] | None = None
+    budget = Budget()
     for system in decompositions(weights, bounds, offsets):
-        levels = None if max_depth is None else allowed_levels(system, adder_inputs, max_depth)
-        if max_depth is None or levels is not None:
-            patterns = find_patterns(system, adder_inputs, levels, 0, 0)
-            graphs.append(assemble(system, patterns, adder_inputs, levels))
-    graphs = [graph for graph in graphs if max_depth is None or graph.depth <= max_depth]
-    if not graphs:
-        graphs = [_unshared(weights, bounds, offsets, adder_inputs, max_depth)]
-    return min(graphs, key=lambda graph: (graph.total_bits * (100 + LEVEL_PRICE * graph.depth), graph.depth))
+        best = _better(best, system, 0, adder_inputs, max_depth)
+        if not budget.spend(system):
+            break
+    while best and budget.spend(best[2]):
+        best = _better(best, best[2], budget.attempts, adder_inputs, max_depth)
+    return best[1] if best else _unshared(weights, bounds, offsets, adder_inputs, max_depth)
+
+
+class Budget:
+    """Counts attempts and digits, never time, so that the result is the same on every machine."""
+
+    def __init__(self) -> None:
+        self.attempts = 0
+        self._digits = 0
+
+    def spend(self, system: System) -> bool:
+        """Account for one attempt; whether another one is allowed."""
+        self.attempts += 1
+        self._digits += sum(len(column.terms) for column in system.columns)
+        return self.attempts < MOST_ATTEMPTS and self._digits < DIGIT_BUDGET
+
+
+def _better(
+    best: tuple[int, AdderGraph, System] | None, system: System, seed: int, adder_inputs: int, max_depth: int | None
+) -> tuple[int, AdderGraph, System] | None:
+    """Attempt a system and return the better of `best` and the result."""
+    levels = None if max_depth is None else allowed_levels(system, adder_inputs, max_depth)
+    if max_depth is not None and levels is None:
+        return best
+    patterns = find_patterns(system, adder_inputs, levels, NOISE if seed else 0, seed)
+    graph = assemble(system, patterns, adder_inputs, levels)
+    price = graph.total_bits * (100 + LEVEL_PRICE * graph.depth)
+    if (best is None or price < best[0]) and (max_depth is None or graph.depth <= max_depth):
+        return price, graph, system
+    return best
 
 
 def _unshared(

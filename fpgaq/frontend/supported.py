@@ -52,7 +52,11 @@ def check_model(model: Any) -> None:
         raise ModelError(f"model {model.name!r} is a subclassed model; use Sequential or the functional API")
     if not model.built:
         raise ModelError(f"model {model.name!r} is not built; call it once or give it an Input")
+    functional = model._functional if isinstance(model, keras.Sequential) else model
+    calls = [node.operation for nodes in functional._nodes_by_depth.values() for node in nodes]
     for layer in model.layers:
+        if calls.count(layer) > 1:
+            raise ModelError(f"layer {layer.name!r} is used more than once; give every use a layer of its own")
         kind = type(layer).__name__
         if kind not in SUPPORTED_CLASSES or not type(layer).__module__.startswith(("keras.", "qkeras.")):
             raise unsupported(layer.name, kind)
@@ -60,8 +64,6 @@ def check_model(model: Any) -> None:
 
 
 def _check_layer(layer: Any, kind: str) -> None:
-    if kind != "InputLayer" and len(layer._inbound_nodes) > 1 and _uses(layer) > 1:
-        raise ModelError(f"layer {layer.name!r} is used more than once; give every use a layer of its own")
     if kind == "ReLU":
         for option, wanted in (("max_value", None), ("negative_slope", 0.0), ("threshold", 0.0)):
             value = getattr(layer, option)
@@ -74,7 +76,3 @@ def _check_layer(layer: Any, kind: str) -> None:
                 f"layer {layer.name!r}: activation {name!r} is not supported; use {', '.join(SUPPORTED_FUNCTIONS)} or a "
                 "QActivation with quantized_relu, quantized_bits, quantized_tanh, binary or ternary"
             )
-
-
-def _uses(layer: Any) -> int:
-    return len({id(tensor) for node in layer._inbound_nodes for tensor in node.outputs})

@@ -1,0 +1,228 @@
+"""A whole build: sources, gates, synthesis, report; complete or not there at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import runpy
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fpgaq import cache, processes
+from fpgaq.config import DesignConfig, Options, load_design
+from fpgaq.conversion import lower
+from fpgaq.cosim import SimulationResult
+from fpgaq.design import Design
+from fpgaq.errors import ConfigError, ModelError
+from fpgaq.gates import Gate
+from fpgaq.ir import golden
+from fpgaq.ir.types import IntArray
+from fpgaq.progress import Progress
+from fpgaq.report.content import Report, make_report, save_report
+from fpgaq.stimuli import load_array, random_codes, real_codes
+from fpgaq.synth import Synthesis
+from fpgaq.workspace import building
+
+
+def build_design(folder: Path, output: Path | None, progress: Progress) -> tuple[Report, Path]:
+    """Build a design folder: train if the model is missing, then everything.
+
+    Returns
+    -------
+    report, output folder
+
+    Raises
+    ------
+    FpgaqError
+        If anything but a gate fails.
+    """
+    from fpgaq.frontend.load import load_model
+
+    config = load_design(folder)
+    name = config.name or folder.resolve().name
+    _train(config, folder, progress)
+    with progress.phase("load", "loading the model"):
+        model = load_model(config.model)
+    options = Options(**config.model_dump(include=set(Options.model_fields)))
+    target = output or Path("build") / name
+    return build_model(model, name, options, target, progress), target
+
+
+def build_model(model: Any, name: str, options: Options, output: Path, progress: Progress) -> Report:
+    """Build a loaded model into a folder; the report says whether the gates passed."""
+    with building(output) as partial:
+        with progress.phase("lower", "deriving exact types and the integer graph"):
+            design = lower(model, name, options, partial)
+        codes, labels, source = gate_inputs(design)
+        with progress.phase("write", "writing HLS C++ and SystemVerilog"):
+            design.write()
+            np.save(partial / "inputs.npy", codes)
+        report = _run(design, codes, labels, source, progress)
+        save_failing_inputs(report, codes, partial)
+        save_report(report, partial)
+        _drop_intermediates(partial)
+    return report
+
+
+def gate_inputs(design: Design) -> tuple[IntArray, np.ndarray | None, str]:
+    """Return input codes for the gates, their labels if there are any, and what they are in words."""
+    options = design.options
+    if options.inputs is None:
+        if options.labels is not None:
+            raise ConfigError("labels need inputs: give both, or none")
+        text = f"{options.samples} random vectors over the input range, seed {options.seed}"
+        return random_codes(design.graph, options.samples, options.seed), None, text
+    codes = real_codes(design.graph, load_array(options.inputs), str(options.inputs))
+    labels = None if options.labels is None else load_array(options.labels).reshape(-1)
+    if labels is not None and len(labels) != len(codes):
+        raise ConfigError(f"{options.labels}: {len(labels)} labels for {len(codes)} inputs")
+    missing = options.samples - len(codes)
+    text = f"{len(codes)} vectors of {options.inputs.name}"
+    if missing > 0:
+        codes = np.concatenate([codes, random_codes(design.graph, missing, options.seed)])
+        text += f" and {missing} random vectors, seed {options.seed}"
+    return codes, labels, text
+
+
+def _run(
+    design: Design, codes: IntArray, labels: np.ndarray | None, source: str, progress: Progress
+) -> Report:
+    with ThreadPoolExecutor(max_workers=3) as pool, processes.ended_on_error():
+        synthesis: Future[Synthesis] = pool.submit(_synthesize, design, progress)
+        hardware: Future[tuple[Gate, SimulationResult]] = pool.submit(_simulate, design, codes, progress)
+        software: Future[Gate] = pool.submit(_csim, design, codes, progress)
+        with progress.phase("keras", "gate: frozen Keras model = golden model"):
+            keras = design.keras_gate(codes)
+            accuracy, distance = quality(design, codes, labels)
+        csim = software.result()
+        rtl, simulation = hardware.result()
+        found = synthesis.result()
+    if accuracy is not None and labels is not None:
+        accuracy["hardware"] = _accuracy(_scores(design, design.unpack(simulation.stream.words)), labels)
+    assert design.origin is not None
+    return make_report(
+        design,
+        [keras, csim, rtl],
+        simulation,
+        found,
+        accuracy=accuracy,
+        distance=distance,
+        decisions=design.origin.derivation.decisions,
+        seconds=dict(progress.seconds),
+        inputs=source,
+    )
+
+
+def _synthesize(design: Design, progress: Progress) -> Synthesis:
+    with progress.phase("synth", f"synthesis with yosys ({design.options.family})"):
+        return design.synth(cache=cache.folder("synth"))
+
+
+def _csim(design: Design, codes: IntArray, progress: Progress) -> Gate:
+    with progress.phase("csim", "gate: HLS C++ (g++) = golden model"):
+        design.csim_library.build()
+        return design.csim_gate(codes)
+
+
+def _simulate(design: Design, codes: IntArray, progress: Progress) -> tuple[Gate, SimulationResult]:
+    with progress.phase("rtl", "gate: SystemVerilog (Verilator) = golden model"):
+        return design.rtl_gate(codes)
+
+
+def quality(
+    design: Design, codes: IntArray, labels: np.ndarray | None
+) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """Return accuracy of the original and the frozen model, and the distance between them."""
+    from fpgaq.frontend.frozen import original_outputs
+
+    assert design.origin is not None
+    original = original_outputs(design.origin.model, codes, design.graph)
+    frozen = design._values(golden.run(design.graph, [codes])[0], raw=False)
+    accuracy = None
+    if labels is not None:
+        accuracy = {"samples": len(labels)}
+        accuracy |= {"original": _accuracy(original, labels), "frozen": _accuracy(_scores(design, frozen), labels)}
+    if original.shape[1] == 1 and frozen.shape[1] == 1:
+        return accuracy, _distance(original, frozen, "outputs")
+    if design.options.head == "argmax":
+        same = float(np.mean(np.argmax(original, axis=1) == frozen[:, 0]))
+        return accuracy, {"of": "class index", "max_abs": float(np.abs(np.argmax(original, 1) - frozen[:, 0]).max()), "argmax_agreement": same}
+    if design.origin.derivation.graph.outputs and _ends_in_softmax(design.origin.model):
+        return accuracy, _distance(original, _softmax(frozen), "probabilities")
+    return accuracy, _distance(original, frozen, "outputs")
+
+
+def _ends_in_softmax(model: Any) -> bool:
+    last = model.layers[-1]
+    return type(last).__name__ == "Softmax" or getattr(getattr(last, "activation", None), "__name__", "") == "softmax"
+
+
+def _softmax(x: np.ndarray) -> np.ndarray:
+    e = np.exp(x - x.max(axis=1, keepdims=True))
+    return np.asarray(e / e.sum(axis=1, keepdims=True))
+
+
+def _distance(original: np.ndarray, frozen: np.ndarray, what: str) -> dict[str, Any]:
+    agreement = float(np.mean(original.argmax(1) == frozen.argmax(1))) if original.shape[1] > 1 else None
+    return {"of": what, "max_abs": float(np.abs(original - frozen).max()), "argmax_agreement": agreement}
+
+
+def _scores(design: Design, values: np.ndarray) -> np.ndarray:
+    """Return one row of class scores per sample."""
+    if design.options.head != "argmax":
+        return values
+    return np.eye(int(values.max()) + 1)[values[:, 0].astype(int)]
+
+
+def _accuracy(scores: np.ndarray, labels: np.ndarray) -> float:
+    scores = scores[: len(labels)]
+    predicted = scores.argmax(1) if scores.shape[1] > 1 else (scores[:, 0] > 0).astype(int)
+    return float(np.mean(predicted == labels))
+
+
+def save_failing_inputs(report: Report, codes: IntArray, folder: Path) -> None:
+    """Save the input vector of every failed gate; `fpgaq sim DIR --codes FILE` repeats it."""
+    for name, gate in report["gates"].items():
+        if gate["first_mismatch"] is not None:
+            sample = gate["first_mismatch"]["sample"]
+            np.save(folder / f"mismatch_{name}.npy", codes[sample : sample + 1])
+
+
+def _drop_intermediates(folder: Path) -> None:
+    """Remove what only the compilation needed."""
+    for pattern in ("sim/*.gch", "sim/*.o", "sim/*.cpp", "sim/*.h", "sim/*.a", "sim/*.d", "sim/*.dat", "sim/*.mk"):
+        for path in folder.glob(pattern):
+            path.unlink()
+
+
+def _train(config: DesignConfig, folder: Path, progress: Progress) -> None:
+    """Run the training script where the model file is missing."""
+    if config.model.is_file():
+        return
+    if not config.train.is_file():
+        raise ConfigError(f"{config.model} is missing, and so is {config.train} that would make it")
+    script = config.train.resolve()
+    with progress.phase("train", f"training ({config.train})"), _inside(folder):
+        try:
+            runpy.run_path(str(script), run_name="__main__")
+        except SystemExit as stop:
+            if stop.code not in (None, 0):
+                raise ModelError(f"{config.train} ended with {stop.code}") from None
+    if not config.model.is_file():
+        raise ModelError(f"{config.train} did not write {config.model}")
+
+
+@contextlib.contextmanager
+def _inside(folder: Path) -> Iterator[None]:
+    before, path = Path.cwd(), list(sys.path)
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+        sys.path[:] = path

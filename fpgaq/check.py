@@ -1,0 +1,57 @@
+"""``--check-only``: is the model supported, which types does it get, what is rounded. Seconds, no tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from fpgaq.build import gate_inputs
+from fpgaq.config import Options, load_design
+from fpgaq.conversion import lower
+from fpgaq.errors import ConfigError
+
+
+def check_design(folder: Path, console: Console) -> int:
+    """Check the model of a design folder, which must have been trained."""
+    config = load_design(folder)
+    if not config.model.is_file():
+        raise ConfigError(f"{config.model} does not exist yet; run `fpgaq build {folder}` once, or train it")
+    options = Options(**config.model_dump(include=set(Options.model_fields)))
+    return check_file(config.model, None, config.name or folder.resolve().name, options, console)
+
+
+def check_file(path: Path, weights: Path | None, name: str, options: Options, console: Console) -> int:
+    """Check a model file and print types, decisions and distance."""
+    from fpgaq.frontend.load import load_model
+
+    model = load_model(path, weights)
+    design = lower(model, name, options, Path("unused"))
+    codes, labels, source = gate_inputs(design)
+    gate = design.keras_gate(codes)
+    table = Table("tensor", "operation", "shape", "type", "bounds (codes)")
+    for node in design.graph.nodes.values():
+        shape = "x".join(map(str, design.graph.bounds[node.name].lo.shape))
+        table.add_row(node.name, node.op, shape, str(node.type), str(list(design.graph.bounds[node.name].hull)))
+    console.print(table)
+    assert design.origin is not None
+    for decision in design.origin.derivation.decisions:
+        error = "" if decision.max_error is None else f", error <= {decision.max_error:.2g}"
+        console.print(f"{decision.layer} {decision.what} -> {decision.type}: {decision.reason}{error}", highlight=False)
+    _print_quality(design, codes, labels, source, console)
+    console.print(f"{gate.name}: {gate.samples} samples, {gate.mismatches} mismatches", highlight=False)
+    gate.require()
+    return 0
+
+
+def _print_quality(design: Any, codes: Any, labels: Any, source: str, console: Console) -> None:
+    from fpgaq.build import quality
+
+    accuracy, distance = quality(design, codes, labels)
+    console.print(f"inputs: {source}", highlight=False)
+    if distance:
+        console.print(f"original to frozen: max |diff| of {distance['of']} {distance['max_abs']:.3g}", highlight=False)
+    if accuracy:
+        console.print(f"accuracy: original {accuracy['original']:.4f}, frozen {accuracy['frozen']:.4f}", highlight=False)

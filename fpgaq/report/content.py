@@ -1,0 +1,167 @@
+"""What a report says. The schema is in ``schema.json`` beside this module and described in docs/report.md."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fpgaq import toolchain
+from fpgaq.cosim import SimulationResult
+from fpgaq.design import Design
+from fpgaq.errors import ConfigError
+from fpgaq.gates import Gate
+from fpgaq.hls.freeze import Decision
+from fpgaq.ir.node import Node
+from fpgaq.ir.ops import Affine, MatMul
+from fpgaq.ir.types import FixedType
+from fpgaq.synth import Synthesis
+
+SCHEMA_VERSION = 1
+REPORT_FILE = "report.json"
+
+Report = dict[str, Any]
+
+
+def make_report(
+    design: Design,
+    gates: Sequence[Gate],
+    simulation: SimulationResult | None,
+    synthesis: Synthesis | None,
+    *,
+    accuracy: dict[str, Any] | None,
+    distance: dict[str, Any] | None,
+    decisions: Sequence[Decision],
+    seconds: dict[str, float],
+    inputs: str,
+) -> Report:
+    """Collect everything that is known about a build."""
+    return {
+        "schema": SCHEMA_VERSION,
+        "name": design.name,
+        "passed": all(g.passed for g in gates),
+        "gates": {g.name: g.to_json() for g in gates},
+        "accuracy": accuracy,
+        "distance": distance,
+        "timing": timing(design, simulation),
+        "resources": resources(design, synthesis),
+        "layers": layers(design),
+        "tensors": [_tensor(design, node) for node in design.graph.nodes.values()],
+        "freeze": [vars(d) for d in decisions],
+        "head": design.options.head,
+        "inputs": inputs,
+        "options": design.options.model_dump(mode="json"),
+        "seed": design.options.seed,
+        "seconds": seconds,
+        "versions": toolchain.versions(),
+    }
+
+
+def timing(design: Design, simulation: SimulationResult | None) -> dict[str, Any]:
+    """Return measured and predicted cycles."""
+    stream = None if simulation is None else simulation.stream
+    return {
+        "latency_cycles": None if stream is None else stream.latency,
+        "predicted_latency_cycles": design.hardware.latency,
+        "ii_cycles": None if stream is None else stream.ii,
+        "predicted_ii_cycles": design.hardware.ii,
+        "clock_period_ns": design.options.clock_period,
+    }
+
+
+def resources(design: Design, synthesis: Synthesis | None) -> dict[str, Any] | None:
+    """Return LUT, FF, DSP, BRAM of the whole and of every layer."""
+    if synthesis is None:
+        return None
+    layers: dict[str, dict[str, int]] = {}
+    for block in design.hardware.blocks:
+        found = synthesis.layers[block.hardware.name].to_json()
+        known = layers.setdefault(block.layer, dict.fromkeys(found, 0))
+        layers[block.layer] = {key: known[key] + found[key] for key in found}
+    return {
+        "family": synthesis.family,
+        "total": synthesis.total.to_json(),
+        "total_is_sum": synthesis.total_is_sum,
+        "layers": layers,
+    }
+
+
+def layers(design: Design) -> list[dict[str, Any]]:
+    """Return one row per hardware module."""
+    rows = []
+    for block in design.hardware.blocks:
+        nodes = [n for n in design.graph.nodes.values() if n.layer == block.layer]
+        matrix = next((n for n in nodes if isinstance(n, (MatMul, Affine))), None)
+        rows.append(
+            {
+                "name": block.layer,
+                "module": block.hardware.name,
+                "operations": [n.op for n in nodes],
+                "weight_type": None if matrix is None else str(_weight_type(matrix)),
+                "weight_bits": None if matrix is None else _weight_type(matrix).width,
+                "weights": 0 if matrix is None else int(_weights(matrix).size),
+                "sparsity": None if matrix is None else float(np.mean(_weights(matrix) == 0)),
+                "reuse": matrix.reuse if isinstance(matrix, MatMul) else 1,
+                "output_width": block.out_width,
+                "output_count": block.out_count,
+                "latency_cycles": block.hardware.latency,
+                "ii_cycles": block.hardware.ii,
+                "schedule": block.hardware.summary,
+            }
+        )
+    return rows
+
+
+def _weights(node: MatMul | Affine) -> np.ndarray:
+    return node.weight if isinstance(node, MatMul) else node.scale
+
+
+def _weight_type(node: MatMul | Affine) -> FixedType:
+    """Return the type of the weights without the zeros that aligning to the bias appended."""
+    codes, frac = _weights(node), node.weight_frac if isinstance(node, MatMul) else node.scale_frac
+    used = int(np.bitwise_or.reduce(np.abs(codes), axis=None))
+    spare = (used & -used).bit_length() - 1 if used else 0
+    return FixedType.from_interval(int(codes.min()) >> spare, int(codes.max()) >> spare, frac - spare)
+
+
+def _tensor(design: Design, node: Node) -> dict[str, Any]:
+    lo, hi = design.graph.bounds[node.name].hull
+    return {
+        "name": node.name,
+        "layer": node.layer,
+        "operation": node.op,
+        "shape": list(design.graph.bounds[node.name].lo.shape),
+        "type": str(node.type),
+        "bounds": [lo, hi],
+    }
+
+
+def save_report(report: Report, folder: Path) -> None:
+    """Write ``report.json``, under a temporary name first."""
+    target = folder / REPORT_FILE
+    partial = target.with_suffix(".part")
+    partial.write_text(json.dumps(report, indent=1) + "\n")
+    partial.rename(target)
+
+
+def load_report(folder: Path) -> Report:
+    """Read the report of a built folder.
+
+    Raises
+    ------
+    ConfigError
+        If there is none, or it has another schema version.
+    """
+    path = folder / REPORT_FILE
+    try:
+        report: Report = json.loads(path.read_text())
+    except (OSError, json.JSONDecodeError) as error:
+        raise ConfigError(f"{folder} holds no report ({error}); build the design first") from None
+    if report.get("schema") != SCHEMA_VERSION:
+        raise ConfigError(
+            f"{path} has report schema {report.get('schema')!r}, this version reads {SCHEMA_VERSION}; build the design again"
+        )
+    return report

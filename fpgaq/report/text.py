@@ -1,0 +1,118 @@
+"""The report for people: tables on a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+GATE_TITLES = {
+    "keras_vs_golden": "frozen Keras = golden model",
+    "csim_vs_golden": "HLS C++ (g++) = golden model",
+    "rtl_vs_golden": "SystemVerilog (Verilator) = golden model",
+}
+_RESOURCES = (("lut", "LUT"), ("ff", "FF"), ("dsp", "DSP"), ("bram18", "BRAM18"))
+
+
+def print_report(report: dict[str, Any], console: Console, folder: str) -> None:
+    """Print gates, accuracy, resources, timing and where the files lie."""
+    parts: list[Any] = [Text(f"\n{report['name']}", style="bold"), _gates(report)]
+    if report["accuracy"] or report["distance"]:
+        parts.append(_accuracy(report))
+    parts += [_layers(report), Text(timing_line(report)), Text(head_line(report)), _freeze(report), _files(report, folder)]
+    console.print(Group(*parts))
+
+
+def _gates(report: dict[str, Any]) -> Table:
+    table = Table("gate", "verdict", "samples", "mismatches", title_justify="left")
+    for name, gate in report["gates"].items():
+        verdict = Text("equal", "green") if gate["passed"] else Text("DIFFERENT", "bold red")
+        table.add_row(GATE_TITLES.get(name, name), verdict, str(gate["samples"]), str(gate["mismatches"]))
+    return table
+
+
+def _accuracy(report: dict[str, Any]) -> Table:
+    table = Table("model", "accuracy", "distance from the original")
+    accuracy, distance = report["accuracy"] or {}, report["distance"]
+    for key, title in (("original", "original (float Keras)"), ("frozen", "frozen"), ("hardware", "hardware (RTL)")):
+        value = accuracy.get(key)
+        far = ""
+        if key == "frozen" and distance:
+            far = f"max |diff| of {distance['of']} {distance['max_abs']:.3g}"
+            if distance["argmax_agreement"] is not None:
+                far += f", same class {100 * distance['argmax_agreement']:.2f} %"
+        table.add_row(title, "" if value is None else f"{100 * value:.2f} %", far)
+    return table
+
+
+def _layers(report: dict[str, Any]) -> Table:
+    found = report["resources"]
+    table = Table("layer", "weights", "zeros", "reuse", "latency", "II", *(title for _, title in _RESOURCES))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    seen: set[str] = set()
+    for row in report["layers"]:
+        counts = found["layers"].get(row["name"]) if found and row["name"] not in seen else None
+        seen.add(row["name"])
+        table.add_row(
+            row["name"],
+            row["weight_type"] or "",
+            "" if row["sparsity"] is None else f"{100 * row['sparsity']:.0f} %",
+            str(row["reuse"]),
+            str(row["latency_cycles"]),
+            str(row["ii_cycles"]),
+            *(str(counts[key]) if counts else "" for key, _ in _RESOURCES),
+        )
+    if found:
+        title = f"total ({found['family']}{', sum of layers' if found['total_is_sum'] else ''})"
+        timing = report["timing"]
+        cycles = (str(timing["predicted_latency_cycles"]), str(timing["predicted_ii_cycles"]))
+        table.add_section()
+        table.add_row(title, "", "", "", *cycles, *(str(found["total"][key]) for key, _ in _RESOURCES), style="bold")
+    return table
+
+
+def timing_line(report: dict[str, Any]) -> str:
+    """Return latency and initiation interval in cycles and at the clock target."""
+    timing = report["timing"]
+    period = timing["clock_period_ns"]
+    latency, ii = timing["predicted_latency_cycles"], timing["predicted_ii_cycles"]
+    measured = "" if timing["latency_cycles"] is None else f" (measured {timing['latency_cycles']} and {timing['ii_cycles']})"
+    return (
+        f"latency {latency} cycles, II {ii}{measured}; at the {period:g} ns target {latency * period:g} ns "
+        f"and {1000 / (ii * period):.4g} M vectors/s"
+    )
+
+
+def head_line(report: dict[str, Any]) -> str:
+    """Say what the output is."""
+    return {
+        "logits": "output: the last layer before any softmax (logits); the order of the classes is unchanged",
+        "argmax": "output: the class index (of equal logits the first)",
+    }[report["head"]]
+
+
+def _freeze(report: dict[str, Any]) -> Text:
+    rows = report["freeze"]
+    if not rows:
+        return Text("the model defines every number exactly: nothing was rounded")
+    lines = [f"rounded where the model left floats ({len(rows)}):"]
+    for row in rows[:12]:
+        error = "" if row["max_error"] is None else f", error <= {row['max_error']:.2g}"
+        lines.append(f"  {row['layer']} {row['what']} -> {row['type']}: {row['reason']}{error}")
+    if len(rows) > 12:
+        lines.append(f"  and {len(rows) - 12} more in report.json")
+    return Text("\n".join(lines))
+
+
+def _files(report: dict[str, Any], folder: str) -> Text:
+    return Text(
+        f"\nfiles     {folder}/rtl  SystemVerilog, top module {report['name']}\n"
+        f"          {folder}/hls  Vitis HLS project\n"
+        f"          {folder}/report.json  all of this and more\n"
+        f"next      fpgaq sim {folder} --inputs x.npy     other inputs through C++ and RTL\n"
+        f"          fpgaq synth {folder} --family ecp5    another FPGA family\n"
+        f"          fpgaq report {folder} --markdown      the report for a pull request\n"
+    )

@@ -1,0 +1,92 @@
+"""Single steps repeated on a built folder."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from fpgaq import cache
+from fpgaq.design import Design
+from fpgaq.errors import ConfigError
+from fpgaq.ir.types import IntArray
+from fpgaq.report.content import load_report, resources, save_report
+from fpgaq.report.text import print_report
+from fpgaq.report.views import junit, markdown
+from fpgaq.stimuli import load_array, random_codes, real_codes
+
+
+def repeat_simulation(
+    folder: Path, inputs: Path | None, codes: Path | None, samples: int | None, seed: int, console: Console
+) -> int:
+    """Run the C++ and RTL gates again; return 0 when both are equal, 1 when not."""
+    design = Design.load(folder)
+    x = _chosen_codes(design, inputs, codes, samples, seed)
+    failed = 0
+    for gate in (design.csim_gate(x), design.rtl_gate(x)[0]):
+        verdict = "equal" if gate.passed else f"DIFFERENT: {gate.first_mismatch}"
+        console.print(f"{gate.name}: {gate.samples} samples, {gate.mismatches} mismatches, {verdict}", highlight=False)
+        failed += not gate.passed
+    return int(failed > 0)
+
+
+def _chosen_codes(design: Design, inputs: Path | None, codes: Path | None, samples: int | None, seed: int) -> IntArray:
+    if sum(choice is not None for choice in (inputs, codes, samples)) > 1:
+        raise ConfigError("choose one of --inputs, --codes and --samples")
+    if inputs is not None:
+        return real_codes(design.graph, load_array(inputs), str(inputs))
+    if codes is not None:
+        array = load_array(codes)
+        node = design.graph.inputs[0]
+        if array.dtype.kind not in "iu" or array.shape[1:] != node.shape:
+            raise ConfigError(f"{codes}: integer codes of shape (samples, {', '.join(map(str, node.shape))}) are needed")
+        return np.asarray(array, dtype=np.int64)
+    return random_codes(design.graph, design.options.samples if samples is None else samples, seed)
+
+
+def repeat_synthesis(folder: Path, family: str | None, console: Console) -> int:
+    """Synthesize again; for the design's own family the report is brought up to date."""
+    design = Design.load(folder)
+    found = design.synth(family, cache=cache.folder("synth"))
+    table = Table("module", "LUT", "FF", "DSP", "BRAM18", "carry", "LUTRAM")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, row in found.layers.items():
+        table.add_row(name, *(str(v) for v in row.to_json().values()))
+    title = f"total ({found.family}{', sum of layers' if found.total_is_sum else ''})"
+    table.add_row(title, *(str(v) for v in found.total.to_json().values()), style="bold")
+    console.print(table)
+    if found.family == design.options.family:
+        report = load_report(folder)
+        report["resources"] = resources(design, found)
+        save_report(report, folder)
+    return 0
+
+
+def show_report(folder: Path, form: str, console: Console) -> int:
+    """Print the stored report in one of its forms."""
+    report = load_report(folder)
+    if form == "text":
+        print_report(report, console, str(folder))
+    else:
+        views = {"json": lambda r: json.dumps(r, indent=1) + "\n", "markdown": markdown, "junit": junit}
+        sys.stdout.write(views[form](report))
+    return 0
+
+
+def explain_failures(report: dict[str, Any], folder: Path) -> None:
+    """Say for every failed gate where it differs first and how to repeat it."""
+    for name, gate in report["gates"].items():
+        if gate["passed"]:
+            continue
+        first = gate["first_mismatch"]
+        where = first["note"] or (
+            f"layer {first['layer']!r}, sample {first['sample']}, element {first['index']}: "
+            f"got {first['got']}, want {first['want']}"
+        )
+        print(f"fpgaq: gate {name} failed: {where}\n  repeat: fpgaq sim {folder} --codes {folder}/mismatch_{name}.npy", file=sys.stderr)
