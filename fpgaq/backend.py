@@ -62,7 +62,9 @@ class FpgaqBackend(VitisBackend):
         own = flow("own_templates", self._get_layer_templates, [types])
         templates = flow(
             "apply_templates",
-            lambda: list(get_flow("vitis:apply_templates").optimizers) + list(get_flow("vivado:apply_templates").optimizers),
+            lambda: (
+                list(get_flow("vitis:apply_templates").optimizers) + list(get_flow("vivado:apply_templates").optimizers)
+            ),
             [own],
         )
         self._default_flow = flow("ip", None, [front, init, optimize, types, own, templates])

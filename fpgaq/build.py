@@ -89,9 +89,7 @@ def gate_inputs(design: Design) -> tuple[IntArray, np.ndarray | None, str]:
     return codes, labels, text
 
 
-def _run(
-    design: Design, codes: IntArray, labels: np.ndarray | None, source: str, progress: Progress
-) -> Report:
+def _run(design: Design, codes: IntArray, labels: np.ndarray | None, source: str, progress: Progress) -> Report:
     with ThreadPoolExecutor(max_workers=3) as pool, processes.ended_on_error():
         synthesis: Future[Synthesis] = pool.submit(_synthesize, design, progress)
         hardware: Future[tuple[Gate, SimulationResult]] = pool.submit(_simulate, design, codes, progress)
@@ -143,7 +141,7 @@ def quality(
     assert design.origin is not None
     original = original_outputs(design.origin.model, codes, design.graph)
     frozen = design._values(golden.run(design.graph, [codes])[0], raw=False)
-    accuracy = None
+    accuracy: dict[str, Any] | None = None
     if labels is not None:
         accuracy = {"samples": len(labels)}
         accuracy |= {"original": _accuracy(original, labels), "frozen": _accuracy(_scores(design, frozen), labels)}
@@ -151,7 +149,11 @@ def quality(
         return accuracy, _distance(original, frozen, "outputs")
     if design.options.head == "argmax":
         same = float(np.mean(np.argmax(original, axis=1) == frozen[:, 0]))
-        return accuracy, {"of": "class index", "max_abs": float(np.abs(np.argmax(original, 1) - frozen[:, 0]).max()), "argmax_agreement": same}
+        return accuracy, {
+            "of": "class index",
+            "max_abs": float(np.abs(np.argmax(original, 1) - frozen[:, 0]).max()),
+            "argmax_agreement": same,
+        }
     if design.origin.derivation.graph.outputs and _ends_in_softmax(design.origin.model):
         return accuracy, _distance(original, _softmax(frozen), "probabilities")
     return accuracy, _distance(original, frozen, "outputs")

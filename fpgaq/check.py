@@ -54,4 +54,6 @@ def _print_quality(design: Any, codes: Any, labels: Any, source: str, console: C
     if distance:
         console.print(f"original to frozen: max |diff| of {distance['of']} {distance['max_abs']:.3g}", highlight=False)
     if accuracy:
-        console.print(f"accuracy: original {accuracy['original']:.4f}, frozen {accuracy['frozen']:.4f}", highlight=False)
+        console.print(
+            f"accuracy: original {accuracy['original']:.4f}, frozen {accuracy['frozen']:.4f}", highlight=False
+        )

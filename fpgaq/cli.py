@@ -61,7 +61,9 @@ def _version(value: bool) -> None:
 def common(
     ctx: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """Options of every command."""
     ctx.obj = {"debug": debug}
@@ -161,7 +163,7 @@ def sim(
     ctx: typer.Context,
     folder: Path,
     inputs: Annotated[Optional[Path], typer.Option(help=".npy file with real inputs.")] = None,  # noqa: UP045
-    codes: Annotated[Optional[Path], typer.Option(help=".npy file with input codes, as a failed gate saves them.")] = None,  # noqa: UP045
+    codes: Annotated[Path | None, typer.Option(help=".npy file with input codes, as a failed gate saves them.")] = None,
     samples: Annotated[Optional[int], typer.Option(help="Random vectors instead of a file.")] = None,  # noqa: UP045
     seed: Annotated[int, typer.Option(help="Seed of the random vectors.")] = 1,
 ) -> None:

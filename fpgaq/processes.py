@@ -12,7 +12,6 @@ from pathlib import Path
 
 from fpgaq.errors import ToolError
 
-
 _running: set[subprocess.Popen[bytes]] = set()
 _lock = threading.Lock()
 

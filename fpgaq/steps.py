@@ -44,7 +44,9 @@ def _chosen_codes(design: Design, inputs: Path | None, codes: Path | None, sampl
         array = load_array(codes)
         node = design.graph.inputs[0]
         if array.dtype.kind not in "iu" or array.shape[1:] != node.shape:
-            raise ConfigError(f"{codes}: integer codes of shape (samples, {', '.join(map(str, node.shape))}) are needed")
+            raise ConfigError(
+                f"{codes}: integer codes of shape (samples, {', '.join(map(str, node.shape))}) are needed"
+            )
         return np.asarray(array, dtype=np.int64)
     return random_codes(design.graph, design.options.samples if samples is None else samples, seed)
 
@@ -89,4 +91,7 @@ def explain_failures(report: dict[str, Any], folder: Path) -> None:
             f"layer {first['layer']!r}, sample {first['sample']}, element {first['index']}: "
             f"got {first['got']}, want {first['want']}"
         )
-        print(f"fpgaq: gate {name} failed: {where}\n  repeat: fpgaq sim {folder} --codes {folder}/mismatch_{name}.npy", file=sys.stderr)
+        print(
+            f"fpgaq: gate {name} failed: {where}\n  repeat: fpgaq sim {folder} --codes {folder}/mismatch_{name}.npy",
+            file=sys.stderr,
+        )

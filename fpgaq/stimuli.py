@@ -39,7 +39,9 @@ def real_codes(graph: Graph, values: Any, what: str) -> IntArray:
     if array.shape[1:] != node.shape and array.ndim >= 1 and array[:1].size == int(np.prod(node.shape)):
         array = array.reshape(-1, *node.shape)
     if array.ndim < 1 or array.shape[1:] != node.shape or not len(array):
-        raise ConfigError(f"{what}: shape {list(array.shape)} does not fit; expected (samples, {', '.join(map(str, node.shape))})")
+        raise ConfigError(
+            f"{what}: shape {list(array.shape)} does not fit; expected (samples, {', '.join(map(str, node.shape))})"
+        )
     if not np.isfinite(array.astype(np.float64)).all():
         raise ConfigError(f"{what}: it contains NaN or infinity; clean the data")
     return quantize_input(array, node.type)

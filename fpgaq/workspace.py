@@ -53,7 +53,9 @@ def _require_replaceable(output: Path) -> None:
     if output.exists() and not output.is_dir():
         raise ConfigError(f"the output folder {output} is a file; choose another one")
     if output.is_dir() and any(output.iterdir()) and not (output / MARKER).is_file():
-        raise ConfigError(f"the output folder {output} holds something else than a build; choose another one or empty it")
+        raise ConfigError(
+            f"the output folder {output} holds something else than a build; choose another one or empty it"
+        )
 
 
 def _replace(partial: Path, output: Path) -> None:

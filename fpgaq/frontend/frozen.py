@@ -39,7 +39,8 @@ def exact_dtype(graph: Graph) -> str:
         if most < 1 << bits:
             return dtype
     raise FpgaqError(
-        f"intermediate results of up to {most.bit_length()} bits are not exact in float64, so that Keras cannot compute "
+        f"intermediate results of up to {most.bit_length()} bits are not exact in float64, so that Keras cannot "
+        "compute "
         "them; lower the input, weight or scale precision"
     )
 
@@ -105,7 +106,9 @@ class FrozenModel:
         import keras
 
         x = np.ldexp(inputs.astype(np.float64), -self.graph.inputs[0].type.frac).astype(self.dtype)
-        parts = [np.asarray(self._evaluate(keras.ops.convert_to_tensor(x[k : k + batch]))) for k in range(0, len(x), batch)]
+        parts = [
+            np.asarray(self._evaluate(keras.ops.convert_to_tensor(x[k : k + batch]))) for k in range(0, len(x), batch)
+        ]
         values = np.concatenate(parts).astype(np.float64).reshape(len(x), -1)
         if self._head == "argmax":
             return np.argmax(values, axis=1)[:, None].astype(np.int64)
@@ -154,7 +157,10 @@ class _Steps:
             steps += [*self._affine(f"{name}_scale"), *self._cast(f"{name}_scale")]
         function = quantizer_name(layer.activation)
         if layer.activation is not None and function != "linear":
-            steps += [*self._activation(layer.name, layer.activation), *self._cast(hls_name(f"{layer.name}_{function}"))]
+            steps += [
+                *self._activation(layer.name, layer.activation),
+                *self._cast(hls_name(f"{layer.name}_{function}")),
+            ]
         return steps
 
     def _affine(self, name: str) -> list[Step]:

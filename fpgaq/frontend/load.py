@@ -70,7 +70,8 @@ def check_config(config: dict[str, Any], path: Path) -> None:
     """Refuse what cannot be converted, and what would be executed, before anything is built."""
     if config.get("class_name") not in ("Sequential", "Functional", "Model"):
         raise ModelError(
-            f"model file {path}: {config.get('class_name')!r} models are not supported; use Sequential or functional ones"
+            f"model file {path}: {config.get('class_name')!r} models are not supported; use Sequential or "
+            "functional ones"
         )
     for layer in config["config"].get("layers", []):
         name = layer.get("config", {}).get("name", layer.get("name", "?"))
@@ -79,7 +80,8 @@ def check_config(config: dict[str, Any], path: Path) -> None:
         for key, text in _strings(layer["config"]):
             if key.endswith(("activation", "quantizer")) and not _CALL.fullmatch(text):
                 raise ModelError(
-                    f"layer {name!r}: {key}={text!r} is not a name with plain arguments; nothing in a model file is executed"
+                    f"layer {name!r}: {key}={text!r} is not a name with plain arguments; nothing in a model file is "
+                    "executed"
                 )
 
 

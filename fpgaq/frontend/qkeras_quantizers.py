@@ -81,7 +81,8 @@ def quantize_parameter(layer: str, what: str, quantizer: Any, values: Any) -> Qu
     grid = _PARAMETER_GRIDS.get(name)
     if grid is None:
         raise ModelError(
-            f"layer {layer!r}: {what} quantizer {name!r} is not supported; use one of {', '.join(sorted(_PARAMETER_GRIDS))}"
+            f"layer {layer!r}: {what} quantizer {name!r} is not supported; use one of "
+            f"{', '.join(sorted(_PARAMETER_GRIDS))}"
         )
     if getattr(quantizer, "use_stochastic_rounding", False) or name.startswith("stochastic"):
         raise ModelError(
@@ -99,13 +100,16 @@ def _on_grid(layer: str, what: str, name: str, values: Floats, step: float | Non
     """Snap to multiples of `step`, or to powers of two when there is none."""
     if step is None:
         magnitude = np.abs(values)
-        codes = np.where(values == 0, 0.0, np.sign(values) * np.exp2(np.rint(np.log2(np.where(values == 0, 1.0, magnitude)))))
+        codes = np.where(
+            values == 0, 0.0, np.sign(values) * np.exp2(np.rint(np.log2(np.where(values == 0, 1.0, magnitude))))
+        )
     else:
         codes = np.rint(values / step) * step
     error = float(np.abs(values - codes).max()) if values.size else 0.0
     if error > 1e-5 * max(1.0, float(np.abs(values).max(initial=0.0))):
         raise ModelError(
-            f"layer {layer!r}: the values of {what} quantizer {name!r} are not on a power-of-two grid (off by {error:.2g}); "
+            f"layer {layer!r}: the values of {what} quantizer {name!r} are not on a power-of-two grid (off by "
+            f"{error:.2g}); "
             "use alpha=1, 'auto' or 'auto_po2'"
         )
     return codes
@@ -161,7 +165,8 @@ def activation_meaning(layer: str, quantizer: Any) -> Cast | Staircase:
     reader = _ACTIVATIONS.get(name)
     if reader is None:
         raise ModelError(
-            f"layer {layer!r}: activation quantizer {name!r} is not supported; use one of {', '.join(sorted(_ACTIVATIONS))}"
+            f"layer {layer!r}: activation quantizer {name!r} is not supported; use one of "
+            f"{', '.join(sorted(_ACTIVATIONS))}"
         )
     if getattr(quantizer, "use_stochastic_rounding", False):
         raise _refuse(layer, name, "use_stochastic_rounding=True", "switch it off for export")
@@ -178,7 +183,9 @@ def _fixed_alpha(layer: str, quantizer: Any) -> float:
     """Return the numeric alpha of an activation quantizer, 1 when there is none."""
     alpha = quantizer.alpha
     if isinstance(alpha, str):
-        raise _refuse(layer, quantizer_name(quantizer), f"alpha={alpha!r}", "its scale depends on the data: use alpha=1")
+        raise _refuse(
+            layer, quantizer_name(quantizer), f"alpha={alpha!r}", "its scale depends on the data: use alpha=1"
+        )
     return 1.0 if alpha is None else float(np.asarray(alpha).reshape(-1)[0])
 
 

@@ -73,6 +73,7 @@ def _check_layer(layer: Any, kind: str) -> None:
         name = getattr(layer.activation, "__name__", type(layer.activation).__name__)
         if name not in SUPPORTED_FUNCTIONS:
             raise ModelError(
-                f"layer {layer.name!r}: activation {name!r} is not supported; use {', '.join(SUPPORTED_FUNCTIONS)} or a "
+                f"layer {layer.name!r}: activation {name!r} is not supported; use {', '.join(SUPPORTED_FUNCTIONS)} "
+                "or a "
                 "QActivation with quantized_relu, quantized_bits, quantized_tanh, binary or ternary"
             )

@@ -9,6 +9,7 @@ import ctypes
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.ctypeslib as npc
@@ -38,7 +39,8 @@ def main(library_path: str, job_path: str) -> None:
             _collect(library, trace, k)
     target = Path(job["result"])
     with target.with_suffix(".part").open("wb") as file:
-        np.savez(file, y=y, **{f"trace_{name}": values for name, values in trace.items()})
+        arrays: dict[str, Any] = {f"trace_{name}": values for name, values in trace.items()}
+        np.savez(file, y=y, **arrays)
     target.with_suffix(".part").rename(target)
 
 

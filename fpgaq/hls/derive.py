@@ -7,6 +7,7 @@ types are written into the hls4ml layer. Golden model, C++ and RTL then cannot d
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -90,7 +91,8 @@ class Deriver:
             for type_ in (*variables, *layer.types.values()):
                 if seen.setdefault(type_.name, str(type_.precision)) != str(type_.precision):
                     raise ModelError(
-                        f"layer {layer.name!r}: C++ type {type_.name} would be both {seen[type_.name]} and {type_.precision}; "
+                        f"layer {layer.name!r}: C++ type {type_.name} would be both {seen[type_.name]} and "
+                        f"{type_.precision}; "
                         "rename the layer"
                     )
 
@@ -241,7 +243,8 @@ def _accumulator_cast(layer: Any, exact: FixedType) -> _Cast | None:
         return None
     if overflow is not Overflow.WRAP or type_.frac < exact.frac:
         raise ConfigError(
-            f"layer {layer.name!r}: accumulator {type_} ({rounding.value}, {overflow.value}) rounds or saturates at every "
+            f"layer {layer.name!r}: accumulator {type_} ({rounding.value}, {overflow.value}) rounds or saturates at "
+            "every "
             f"addition, so that the sum depends on their order; {exact} is exact, and wrapping types with "
             f"{exact.frac} fraction bits are reproduced"
         )
@@ -318,7 +321,7 @@ def _lower_thresholds(deriver: Deriver, layer: Any) -> None:
     steps: dict[int, int] = {}
     for (value, strict), level in zip(given, levels.codes[1:], strict=True):
         scaled = Fraction(value) * Fraction(2) ** x.type.frac
-        steps[int(np.floor(scaled)) + 1 if strict else -int(np.floor(-scaled))] = int(level)
+        steps[math.floor(scaled) + 1 if strict else math.ceil(scaled)] = int(level)
     node = ops.Thresholds(
         name=layer.name,
         inputs=(layer.inputs[0],),

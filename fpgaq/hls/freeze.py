@@ -77,8 +77,8 @@ def freeze_parameter(node: Any, what: str, data: Any, exact: bool, bits: int) ->
     if exact:
         try:
             return dyadic.exact(values), None
-        except ModelError as error:
-            raise ModelError(f"layer {node.name!r}: {what}: {error}") from None
+        except ModelError as problem:
+            raise ModelError(f"layer {node.name!r}: {what}: {problem}") from None
     frozen = dyadic.rounded(values, bits)
     error = float(np.abs(frozen.values - values).max(initial=0.0))
     if error == 0.0:

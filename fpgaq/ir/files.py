@@ -39,7 +39,9 @@ def loads(text: str) -> Graph:
     try:
         document = json.loads(text)
         if document["schema"] != SCHEMA:
-            raise ConfigError(f"the graph has schema {document['schema']!r}, this version reads {SCHEMA}; build it again")
+            raise ConfigError(
+                f"the graph has schema {document['schema']!r}, this version reads {SCHEMA}; build it again"
+            )
         nodes = [_decode_node(entry) for entry in document["nodes"]]
         return Graph(document["name"], nodes, tuple(document["outputs"]))
     except (KeyError, TypeError, ValueError) as error:

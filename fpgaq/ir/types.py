@@ -113,7 +113,8 @@ class FixedType:
             raise ConfigError(f"{text!r} is not a precision: {error}") from None
         if len(modes) > 3 or modes[2:] not in ([], ["0"]) or (kind == "fixed" and len(numbers) < 2):
             raise ConfigError(
-                f"{text!r} is not a precision: it needs a width and integer bits, then at most two modes (saturation bits must be 0)"
+                f"{text!r} is not a precision: it needs a width and integer bits, then at most two modes "
+                "(saturation bits must be 0)"
             )
         return cls(width, width - integer, not unsigned), rounding, overflow
 

@@ -162,6 +162,7 @@ def load_report(folder: Path) -> Report:
         raise ConfigError(f"{folder} holds no report ({error}); build the design first") from None
     if report.get("schema") != SCHEMA_VERSION:
         raise ConfigError(
-            f"{path} has report schema {report.get('schema')!r}, this version reads {SCHEMA_VERSION}; build the design again"
+            f"{path} has report schema {report.get('schema')!r}, this version reads {SCHEMA_VERSION}; build the "
+            "design again"
         )
     return report

@@ -21,7 +21,13 @@ def print_report(report: dict[str, Any], console: Console, folder: str) -> None:
     parts: list[Any] = [Text(f"\n{report['name']}", style="bold"), _gates(report)]
     if report["accuracy"] or report["distance"]:
         parts.append(_accuracy(report))
-    parts += [_layers(report), Text(timing_line(report)), Text(head_line(report)), _freeze(report), _files(report, folder)]
+    parts += [
+        _layers(report),
+        Text(timing_line(report)),
+        Text(head_line(report)),
+        _freeze(report),
+        _files(report, folder),
+    ]
     console.print(Group(*parts))
 
 
@@ -79,7 +85,9 @@ def timing_line(report: dict[str, Any]) -> str:
     timing = report["timing"]
     period = timing["clock_period_ns"]
     latency, ii = timing["predicted_latency_cycles"], timing["predicted_ii_cycles"]
-    measured = "" if timing["latency_cycles"] is None else f" (measured {timing['latency_cycles']} and {timing['ii_cycles']})"
+    measured = (
+        "" if timing["latency_cycles"] is None else f" (measured {timing['latency_cycles']} and {timing['ii_cycles']})"
+    )
     return (
         f"latency {latency} cycles, II {ii}{measured}; at the {period:g} ns target {latency * period:g} ns "
         f"and {1000 / (ii * period):.4g} M vectors/s"

@@ -72,7 +72,7 @@ class DatapathWriter:
 
     def name(self, node: int, stage: int | None = None) -> str:
         """Return the name of a node's value as it is available in a stage."""
-        prefix = {Source: "x", Sum: "s", Cast: "q", Limit: "c", Max0: "m", Stair: "t"}[type(self.path.ops[node])]  # type: ignore[index]
+        prefix = {Source: "x", Sum: "s", Cast: "q", Limit: "c", Max0: "m", Stair: "t"}[type(self.path.ops[node])]
         base = f"{prefix}{node}"
         late = 0 if stage is None else stage - self.schedule.stage[node]
         return f"{base}_d{late}" if late else base
@@ -258,9 +258,7 @@ class DatapathWriter:
         wanted = self.path.width(node)
         return [f"assign {self.name(node)} = ({inside}) ? {_slice(rounded, width, wanted)} : {wanted}'d0;"]
 
-    def _clamp(
-        self, node: int, value: str, bounds: tuple[int, int], least: int | None, most: int | None
-    ) -> list[str]:
+    def _clamp(self, node: int, value: str, bounds: tuple[int, int], least: int | None, most: int | None) -> list[str]:
         """Clamp with bit tests where a limit is a power of two, with comparisons elsewhere."""
         name, wanted = self.name(node), self.path.width(node)
         width = interval_width(*bounds)

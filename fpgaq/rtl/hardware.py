@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Protocol
 from fpgaq import resources
 from fpgaq.errors import ConfigError, ModelError
 from fpgaq.ir.graph import Graph
-from fpgaq.ir.node import Bounds, Operand, frozen_array
+from fpgaq.ir.node import Bounds, Node, Operand, frozen_array
 from fpgaq.ir.ops import ArgMax
 from fpgaq.ir.types import FixedType
 from fpgaq.rtl.argmax_layer import ArgMaxLayer
@@ -101,10 +101,17 @@ class Hardware:
             Block(unrolled, matrix.layer, width, count, layer.output),
         ]
 
-    def _unrolled(self, name: str, nodes: object, source: Operand, result: Operand, half: int) -> UnrolledLayer:
+    def _unrolled(self, name: str, nodes: Sequence[Node], source: Operand, result: Operand, half: int) -> UnrolledLayer:
         adder_inputs = 3 if self.family in _THREE_INPUT_FAMILIES else 2
         return UnrolledLayer(
-            name, nodes, source, result, self.clock_period, MODELS[self.family], adder_inputs, half  # type: ignore[arg-type]
+            name,
+            nodes,
+            source,
+            result,
+            self.clock_period,
+            MODELS[self.family],
+            adder_inputs,
+            half,
         )
 
     @property

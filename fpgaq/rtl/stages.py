@@ -83,6 +83,7 @@ def _require_chain(graph: Graph, node: Node, previous: Node | None) -> None:
     chained = not node.inputs if previous is None else node.inputs == (previous.name,)
     if not chained or len(graph.outputs) != 1:
         raise ModelError(
-            f"layer {node.layer!r}: hardware is generated for networks that are one chain from one input to one output; "
+            f"layer {node.layer!r}: hardware is generated for networks that are one chain from one input to one "
+            "output; "
             "branches are not available yet (golden model and C++ simulation work)"
         )

@@ -62,7 +62,9 @@ def unroll(nodes: Sequence[Node], source: Operand, *, adder_inputs: int = 3, hal
     """
     lo, hi = source.bounds.lo.reshape(-1), source.bounds.hi.reshape(-1)
     path = Datapath()
-    elements = [_Element(Ref(path.add(Source(i), (int(a), int(b)))), half) for i, (a, b) in enumerate(zip(lo, hi, strict=True))]
+    elements = [
+        _Element(Ref(path.add(Source(i), (int(a), int(b)))), half) for i, (a, b) in enumerate(zip(lo, hi, strict=True))
+    ]
     for k, node in enumerate(nodes):
         if isinstance(node, (MatMul, Affine)):
             matrix = node.weight if isinstance(node, MatMul) else np.diag(node.scale)

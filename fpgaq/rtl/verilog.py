@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 
 #: Reserved words that a layer may be called.
 KEYWORDS = frozenset(
-    """accept_on alias always and assert assign automatic before begin bind bit bool buf byte case cell class config
-    const cover default design disable do edge else end endcase endfunction endmodule enum event expect export extern
-    final for force forever fork function generate genvar global if import initial inout input inside instance int
-    integer interface join let library local localparam logic longint macromodule matches module nand negedge new nor
-    not null or output package packed parameter posedge primitive priority program property protected pure rand real
-    ref reg release repeat return sequence shortint signed soft solve specify static string strong struct super supply0
-    supply1 table tagged task this throughout time timeprecision timeunit tran tri type typedef union unique unsigned
-    use uwire var vectored virtual void wait wand weak while wildcard wire with within wor xnor xor""".split()
+    """
+    accept_on alias always and assert assign automatic before begin bind bit bool buf byte case cell class config
+    const cover default design disable do edge else end endcase endfunction endmodule enum event expect export
+    extern final for force forever fork function generate genvar global if import initial inout input inside
+    instance int integer interface join let library local localparam logic longint macromodule matches module nand
+    negedge new nor not null or output package packed parameter posedge primitive priority program property
+    protected pure rand real ref reg release repeat return sequence shortint signed soft solve specify static string
+    strong struct super supply0 supply1 table tagged task this throughout time timeprecision timeunit tran tri type
+    typedef union unique unsigned use uwire var vectored virtual void wait wand weak while wildcard wire with within
+    wor xnor xor
+    """.split()  # noqa: SIM905  a list of a hundred quoted words is harder to read
 )
 
 
@@ -29,7 +32,11 @@ class Port:
 
     def __str__(self) -> str:
         kind = f"{self.direction:6} logic {vector(self.width)}{self.name}"
-        return f"/* verilator lint_off UNUSEDSIGNAL */ {kind} /* verilator lint_on UNUSEDSIGNAL */" if self.unused else kind
+        return (
+            f"/* verilator lint_off UNUSEDSIGNAL */ {kind} /* verilator lint_on UNUSEDSIGNAL */"
+            if self.unused
+            else kind
+        )
 
 
 @dataclass

@@ -20,7 +20,9 @@ class Input(Node):
     op = "input"
 
     def infer(self, operands: Sequence[Operand]) -> Bounds:
-        return Bounds(frozen_array(np.full(self.shape, self.type.min)), frozen_array(np.full(self.shape, self.type.max)))
+        return Bounds(
+            frozen_array(np.full(self.shape, self.type.min)), frozen_array(np.full(self.shape, self.type.max))
+        )
 
     def evaluate(self, values: Sequence[IntArray]) -> IntArray:
         raise self.fail("an input has no operands to compute from")
