@@ -22,7 +22,7 @@ def port(width: int, signs: tuple[int, int, int]) -> str:
 
 def every_add3(path: Path) -> Path:
     """Write one module that holds every width and sign combination."""
-    lines = ["module every_add3 (", "    input logic [63:0] a, b, c,"]
+    lines = ["module every_add3 (", f"    input logic [{WIDTHS[-1] - 1}:0] a, b, c,"]
     lines.append(",\n".join(f"    output logic [{w - 1}:0] {port(w, s)}" for w in WIDTHS for s in SIGNS))
     lines.append(");")
     for w in WIDTHS:
@@ -43,10 +43,11 @@ def bodies() -> dict[str, list[Path]]:
 def test_equals_integers(body: str, tmp_path: Path) -> None:
     """All inputs up to 4 bits (narrower widths see their low bits), random and extreme ones above."""
     rng = random.Random(1)
-    full = 2**64 - 1
+    bits = WIDTHS[-1]
+    full = 2**bits - 1
     vectors = [{"a": n & 15, "b": n >> 4 & 15, "c": n >> 8} for n in range(4096)]
-    vectors += [{name: rng.choice((0, 1, full, full >> 1, 1 << 63)) for name in "abc"} for _ in range(100)]
-    vectors += [{name: rng.getrandbits(64) for name in "abc"} for _ in range(400)]
+    vectors += [{name: rng.choice((0, 1, full, full >> 1, full ^ full >> 1)) for name in "abc"} for _ in range(100)]
+    vectors += [{name: rng.getrandbits(bits) for name in "abc"} for _ in range(400)]
     found = simulate(
         [every_add3(tmp_path / "every_add3.sv"), *bodies()[body]],
         "every_add3",
