@@ -1,8 +1,8 @@
 """The yosys passes of one synthesis: the vendor script of the family, with the adders kept apart on the way.
 
 yosys' ``alumacc`` merges adders that feed one another only once into ``$macc`` cells, and ``maccmap`` turns those
-into compressor trees of LUTs. On FPGAs a carry chain per adder is smaller (561 against 946 LUTs on a tree of 63 8-bit
-adders), so every adder's output is marked ``keep`` until the merging is over.
+into compressor trees of LUTs. On FPGAs a carry chain per adder is smaller (561 against 880 LUTs on a tree of 64 8-bit
+inputs), so every adder's output is marked ``keep`` until the merging is over.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def synthesis(
     _hold_adders(design, family)
     run(f"{command} -run {family.hold}:{family.release}")
     run("setattr -unset keep w:*")  # of all wires: clean-up passes move the mark to other names of a net
-    # Reading the block RAM maps takes a second: the third of a small run, for nothing where there is no memory.
+    # Reading the block RAM maps takes a second: a third of a small run, for nothing where there is no memory.
     resume = family.release if _has_memory(design) else "map_ffram"
     run(f"{command} -run {resume}:{family.finish}")
     for file in replacements:
