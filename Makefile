@@ -1,0 +1,39 @@
+# make demo   train and build designs/digits_mlp, with everything that needs
+# make test   lint, types and the whole test suite
+
+PYTHON ?= python3
+VENV   ?= .venv
+JOBS   ?= 2
+
+.PHONY: demo test lint install clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.installed
+	$(VENV)/bin/fpgaq build designs/digits_mlp
+
+test: lint
+	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadgroup
+
+lint: $(VENV)/.installed
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+install: $(VENV)/.installed
+
+# uv where it is present, else venv and pip; the versions of constraints.txt either way.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@if command -v uv >/dev/null 2>&1; then \
+	    set -e; \
+	    test -x $(VENV)/bin/python || uv venv --quiet --python $(PYTHON) $(VENV); \
+	    uv pip install --quiet --python $(VENV)/bin/python --constraint constraints.txt --editable '.[test]'; \
+	else \
+	    set -e; \
+	    test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV); \
+	    $(VENV)/bin/python -m pip --version >/dev/null 2>&1 || $(VENV)/bin/python -m ensurepip; \
+	    $(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'; \
+	fi
+	@touch $@
+
+clean:
+	rm -rf build designs/*/*.keras designs/*/*.npy
