@@ -119,7 +119,10 @@ def convert(
     samples: Annotated[int, typer.Option(help="Samples of every gate.")] = 1000,
     io_type: Annotated[str, typer.Option(help="io_parallel (io_stream is not available yet).")] = "io_parallel",
     reuse_factor: Annotated[int, typer.Option(help="Reuse factor of every layer (hls4ml's meaning).")] = 1,
-    strategy: Annotated[StrategyName, typer.Option(help="Schedule of the matrices.")] = StrategyName.unrolled,
+    strategy: Annotated[
+        Optional[StrategyName],  # noqa: UP045
+        typer.Option(help="Schedule of the matrices; by default the reuse factor says: 1 is unrolled, more is folded."),
+    ] = None,
     family: Annotated[str, typer.Option(help="FPGA family that yosys maps to.")] = "xc7",
     clock_period: Annotated[float, typer.Option(help="Clock target in ns.")] = 5.0,
     head: Annotated[Head, typer.Option(help="What becomes of a final softmax.")] = Head.logits,

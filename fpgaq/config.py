@@ -48,8 +48,12 @@ class Options(BaseModel):
     scale_precision: int = Field(16, ge=2, le=32, description="bits of alpha='auto' scales and batch-norm factors")
     head: Head = Field("logits", description="what becomes of a final softmax: left out, class index, or a table")
     io_type: Literal["io_parallel", "io_stream"] = Field("io_parallel", description="hls4ml's interface style")
-    strategy: Strategy = Field("unrolled", description="schedule of the matrices")
-    reuse_factor: int = Field(1, ge=1, description="reuse factor of every layer (hls4ml's meaning)")
+    strategy: Strategy | None = Field(
+        None, description="schedule of the matrices; without it the reuse factor says: 1 is unrolled, more is folded"
+    )
+    reuse_factor: int = Field(
+        1, ge=1, description="reuse factor of every layer (hls4ml's meaning); with strategy auto the largest allowed"
+    )
     family: str = Field("xc7", description="FPGA family that yosys maps to")
     clock_period: float = Field(5.0, gt=0, description="clock target in ns")
     inputs: Path | None = Field(None, description=".npy file with real inputs for the gates")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fpgaq.cmvm._build import Builder
 from fpgaq.cmvm._cost import trailing_zeros
 from fpgaq.cmvm._patterns import Patterns
-from fpgaq.cmvm._system import Signed, System
+from fpgaq.cmvm._system import Column, Signed, System
 from fpgaq.cmvm.graph import AdderGraph, Term
 
 
@@ -46,24 +46,25 @@ class _Assembly:
     def resolve(self, node: int) -> list[Signed]:
         """A node of the system in terms of built nodes; one that is used once stays open and joins its user."""
         if node not in self.done:
-            if node >= self.n_leaves:
-                terms = self.expand(self.patterns.nodes[node - self.n_leaves])
-                levels = None if self.levels is None else self.depths[node]
-                self.done[node] = [self.builder.total(terms, 0, levels=levels)] if self.uses[node] > 1 else terms
+            j = node - self.system.n_inputs
+            pattern = node >= self.n_leaves
+            output = j < self.system.n_outputs
+            column = Column(self.patterns.nodes[node - self.n_leaves], 0) if pattern else self.patterns.columns[j]
+            terms = self.expand(column.terms)
+            if self.uses[node] == 1 and not output and not column.constant:
+                self.done[node] = terms
             else:
-                self.done[node] = [self.total(node - self.system.n_inputs)]
+                levels = None if self.levels is None else self.depths[node]
+                self.done[node] = [self.total(terms, column.constant, output, levels)]
         return self.done[node]
 
     def expand(self, terms: Sequence[Signed]) -> list[Signed]:
         return [(n, s + shift, g * sign) for node, shift, sign in terms for n, s, g in self.resolve(node)]
 
-    def total(self, j: int) -> Signed:
-        column = self.patterns.columns[j]
-        terms = self.expand(column.terms)
+    def total(self, terms: list[Signed], constant: int, positive: bool, levels: int | None) -> Signed:
         base = min(shift for _, shift, _ in terms)
-        if column.constant:
-            base = min(base, trailing_zeros(column.constant))
+        if constant:
+            base = min(base, trailing_zeros(constant))
         terms = [(node, shift - base, sign) for node, shift, sign in terms]
-        levels = None if self.levels is None else self.levels[j]
-        node, shift, sign = self.builder.total(terms, column.constant >> base, positive=True, levels=levels)
+        node, shift, sign = self.builder.total(terms, constant >> base, positive=positive, levels=levels)
         return node, shift + base, sign

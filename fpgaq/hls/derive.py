@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from hls4ml.model.types import NamedType
 
-from fpgaq.config import Precision
+from fpgaq.config import Options
 from fpgaq.errors import ConfigError, ModelError
+from fpgaq.estimate.schedule_choice import cheapest_reuse
 from fpgaq.frontend import dyadic
 from fpgaq.frontend.dyadic import Dyadic
 from fpgaq.hls.freeze import Decision, covering_type, freeze_parameter, to_hls, user_precision
@@ -25,6 +26,7 @@ from fpgaq.ir import ops
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Bounds, Node, Operand
 from fpgaq.ir.types import FixedType, Overflow, Rounding
+from fpgaq.rtl.delays import adder_inputs
 
 #: Type of a node while its exact bounds are computed.
 _ANY = 64
@@ -58,13 +60,14 @@ class Deriver:
     Parameters
     ----------
     model : hls4ml.model.ModelGraph
-    precision : Precision
-        Bits for what the model leaves in float.
+    options : Options
+        Bits for what the model leaves in float, and the schedules wanted.
     """
 
-    def __init__(self, model: Any, precision: Precision) -> None:
+    def __init__(self, model: Any, options: Options) -> None:
         self.model = model
-        self.precision = precision
+        self.options = options
+        self.precision = options.precision
         self.nodes: list[Node] = []
         self.operands: dict[str, Operand] = {}
         self.result = Derivation(graph=None)  # type: ignore[arg-type]
@@ -207,8 +210,8 @@ def _lower_dense(deriver: Deriver, layer: Any) -> None:
         weight=weight.codes << (frac - x.type.frac - weight.frac),
         weight_frac=frac - x.type.frac,
         bias=bias.codes << (frac - bias.frac),
-        reuse=_reuse_factor(layer, *weight.codes.shape),
     )
+    node = dataclasses.replace(node, reuse=_reuse_factor(deriver, layer, node, x))
     accumulator = FixedType.from_interval(*node.infer([x]).hull, frac)
     cast = _accumulator_cast(layer, accumulator)
     deriver.set_weights(layer, "weight", weight, "w")
@@ -251,18 +254,38 @@ def _accumulator_cast(layer: Any, exact: FixedType) -> _Cast | None:
     return type_, Rounding.TRN, Overflow.WRAP
 
 
-def _reuse_factor(layer: Any, n_in: int, n_out: int) -> int:
-    """Return the reuse factor of a layer after checking hls4ml's legality rule."""
-    reuse = layer.model.config.get_reuse_factor(layer)
-    legal = layer.model.config.backend.get_valid_reuse_factors(n_in, n_out)
+def _reuse_factor(deriver: Deriver, layer: Any, matrix: ops.MatMul, source: Operand) -> int:
+    """Return the reuse factor of a layer after checking hls4ml's legality rule; with strategy auto the cheapest one."""
+    config = layer.model.config
+    reuse = config.get_reuse_factor(layer)
+    own = deriver.options.layers.get(layer.name)
+    strategy = (own.strategy if own is not None else None) or deriver.options.strategy
+    legal = config.backend.get_valid_reuse_factors(matrix.n_in, matrix.n_out)
+    if strategy == "auto":
+        chosen = cheapest_reuse(matrix, source, reuse, legal, adder_inputs=adder_inputs(deriver.options.family))
+    else:
+        chosen = _required_reuse(layer.name, strategy, reuse, legal, matrix)
+    config.layer_name_rf[layer.name.lower()] = chosen
+    config.layer_name_strategy[layer.name.lower()] = "resource" if chosen > 1 else "latency"
+    return chosen
+
+
+def _required_reuse(name: str, strategy: str | None, reuse: int, legal: list[int], matrix: ops.MatMul) -> int:
     if reuse not in legal:
         below = [r for r in legal if r < reuse][-2:]
         above = [r for r in legal if r > reuse][:2]
         raise ConfigError(
-            f"layer {layer.name!r}: reuse factor {reuse} does not divide its {n_in}x{n_out} matrix; "
+            f"layer {name!r}: reuse factor {reuse} does not divide its {matrix.n_in}x{matrix.n_out} matrix; "
             f"legal neighbours are {', '.join(map(str, below + above))}"
         )
-    return int(reuse)
+    if strategy == "unrolled" and reuse > 1:
+        raise ConfigError(f"layer {name!r}: unrolled means reuse factor 1, not {reuse}; use strategy folded or auto")
+    if strategy == "folded" and reuse == 1:
+        smallest = next((r for r in legal if r > 1), None)
+        if smallest is None:
+            raise ConfigError(f"layer {name!r}: its 1x1 matrix cannot be folded; use strategy unrolled for it")
+        raise ConfigError(f"layer {name!r}: folded needs a reuse factor above 1; the smallest legal one is {smallest}")
+    return reuse
 
 
 def _lower_batch_normalization(deriver: Deriver, layer: Any) -> None:

@@ -44,7 +44,7 @@ class DeriveTypes(ModelOptimizerPass):
         from fpgaq.hls.derive import Deriver
 
         options = make_options(model.config.get_config_value("Fpgaq"))
-        model.derivation = Deriver(model, options.precision).run()
+        model.derivation = Deriver(model, options).run()
         return False
 
 

@@ -56,6 +56,15 @@ MODELS = {
 }
 
 
+#: Families whose tools build an adder of three numbers in one LUT a bit.
+THREE_INPUT_FAMILIES = ("xc7", "xcup")
+
+
+def adder_inputs(family: str) -> int:
+    """Return how many numbers a family adds at the price of two."""
+    return 3 if family in THREE_INPUT_FAMILIES else 2
+
+
 def delay(model: DelayModel, path: Datapath, op: Op, node: int) -> int:
     """Return the delay of one operation in ps."""
     if isinstance(op, (Source, Constant)):

@@ -75,10 +75,11 @@ class FoldedMatrix:
 
     @cached_property
     def result_type(self) -> FixedType:
-        """Type of an accumulator: exact, signed, rounding constant included."""
-        bounds = self.matrix.infer([self.source])
-        lo, hi = int(bounds.lo.min()) + self.half, int(bounds.hi.max()) + self.half
-        return FixedType(max(signed_bits(lo), signed_bits(hi)), self.matrix.type.frac, True)
+        """Type of an accumulator: exact, rounding constant included. Sums are modulo its width, so any sign will do."""
+        if not self.half:
+            return self.matrix.type
+        lo, hi = (bound + self.half for bound in self.matrix.infer([self.source]).hull)
+        return FixedType.from_interval(lo, hi, self.matrix.type.frac)
 
     @cached_property
     def weight_width(self) -> int:

@@ -18,14 +18,12 @@ from fpgaq.ir.node import Bounds, Node, Operand, frozen_array
 from fpgaq.ir.ops import ArgMax
 from fpgaq.ir.types import FixedType
 from fpgaq.rtl.argmax_layer import ArgMaxLayer
-from fpgaq.rtl.delays import MODELS
+from fpgaq.rtl.delays import MODELS, adder_inputs
 from fpgaq.rtl.folded_matrix import FoldedMatrix
 from fpgaq.rtl.stages import Layer, split
 from fpgaq.rtl.unroll import rounding_half
 from fpgaq.rtl.unrolled_layer import UnrolledLayer
 from fpgaq.rtl.verilog import Module, Port, instance
-
-_THREE_INPUT_FAMILIES = ("xc7", "xcup")
 
 
 class LayerHardware(Protocol):
@@ -102,7 +100,6 @@ class Hardware:
         ]
 
     def _unrolled(self, name: str, nodes: Sequence[Node], source: Operand, result: Operand, half: int) -> UnrolledLayer:
-        adder_inputs = 3 if self.family in _THREE_INPUT_FAMILIES else 2
         return UnrolledLayer(
             name,
             nodes,
@@ -110,7 +107,7 @@ class Hardware:
             result,
             self.clock_period,
             MODELS[self.family],
-            adder_inputs,
+            adder_inputs(self.family),
             half,
         )
 

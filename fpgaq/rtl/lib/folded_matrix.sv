@@ -10,7 +10,7 @@
 //            INPUTS, LANES   inputs and outputs multiplied per cycle; INPUTS * BEATS = N_IN.
 //            BEATS, GROUPS   cycles per group, groups per vector.
 //            WEIGHT_W        bits of a weight (signed).
-//            ACC_W           bits of a result (signed); all sums are modulo 2^ACC_W and exact.
+//            ACC_W           bits of a result; all sums are modulo 2^ACC_W and exact.
 // Reset      rst_n is synchronous and active low; a vector under way is dropped.
 module folded_matrix #(
     parameter int unsigned N_IN = 4,
