@@ -27,7 +27,24 @@ _VIVADO_TYPES = (
 
 
 class FpgaqWriter(VitisWriter):
-    """Writes the Vitis HLS project, as hls4ml users know it."""
+    """Writes the Vitis HLS project, as hls4ml users know it, and the SystemVerilog beside it."""
+
+    def write_hls(self, model: Any) -> None:
+        """Write the project; a graph that belongs to a `fpgaq.Design` leaves the SystemVerilog to that."""
+        super().write_hls(model)
+        if not getattr(model, "part_of_design", False):
+            _design(model).write_hardware()
+
+
+def _design(model: Any) -> Any:
+    """Return the design whose folder is the hls4ml project's."""
+    from pathlib import Path
+
+    from fpgaq.config import make_options
+    from fpgaq.design import Design
+
+    options = make_options(model.config.get_config_value("Fpgaq"))
+    return Design(model.derivation.graph, options, Path(model.config.get_output_dir()))
 
 
 class FpgaqBackend(VitisBackend):
@@ -85,6 +102,53 @@ class FpgaqBackend(VitisBackend):
         config = super().create_initial_config(**{k: v for k, v in kwargs.items() if k not in mine or k in _SHARED})
         config["Fpgaq"] = make_options(mine).model_dump(mode="json")
         return dict(config)
+
+    def predict(self, model: Any, x: Any, sim: str = "csim") -> Any:
+        """Evaluate inputs with the compiled C++ (``sim='csim'``) or the simulated SystemVerilog (``sim='rtl'``)."""
+        if sim == "csim":
+            return model._predict(x)
+        if sim != "rtl":
+            from fpgaq.errors import ConfigError
+
+            raise ConfigError(f"predict(sim={sim!r}): use 'csim' or 'rtl'")
+        from fpgaq.stimuli import truncated_codes
+
+        design = _design(model)
+        design.write_hardware()
+        values = design.rtl_values(truncated_codes(design.graph, x))
+        return values[0] if len(values) == 1 else values
+
+    def build(self, model: Any, samples: int = 1000, **_: Any) -> dict[str, Any]:
+        """Simulate and synthesize the SystemVerilog with open tools.
+
+        Parameters
+        ----------
+        model : hls4ml.model.ModelGraph
+        samples : int
+            Random vectors for the RTL gate.
+
+        Returns
+        -------
+        dict
+            ``gate``, ``timing`` and ``resources`` as in fpgaq's report.
+
+        Raises
+        ------
+        GateError
+            If the SystemVerilog differs from the golden model.
+        """
+        from fpgaq.report.content import resources, timing
+        from fpgaq.stimuli import random_codes
+
+        design = _design(model)
+        design.write_hardware()
+        gate, simulation = design.rtl_gate(random_codes(design.graph, samples, design.options.seed))
+        gate.require()
+        return {
+            "gate": gate.to_json(),
+            "timing": timing(design, simulation),
+            "resources": resources(design, design.synth()),
+        }
 
 
 _SHARED = ("clock_period", "io_type")

@@ -89,8 +89,7 @@ class Design:
 
     def write(self) -> None:
         """Write the sources: integer graph, HLS project, SystemVerilog."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / _GRAPH_FILE).write_text(files.dumps(self.graph))
+        self.write_hardware()
         (self.folder / _DESIGN_FILE).write_text(
             json.dumps({"name": self.graph.name, "options": self.options.model_dump(mode="json")}, indent=1) + "\n"
         )
@@ -99,6 +98,11 @@ class Design:
 
             with quiet():
                 self.origin.hls_graph.write()
+
+    def write_hardware(self) -> None:
+        """Write the integer graph and the SystemVerilog only."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / _GRAPH_FILE).write_text(files.dumps(self.graph))
         self.hardware.write(self.folder / "rtl")
 
     # --- parts ----------------------------------------------------------------------------------------------------
@@ -185,9 +189,13 @@ class Design:
         """Simulate the SystemVerilog; also returns the measured latency in cycles."""
         result = self.simulate(self._codes(x, raw))
         latency = result.stream.latency
-        if latency is None:
-            raise GateError(f"design {self.name!r}: no result came out of the simulation")
+        if latency is None or not result.stream.complete:
+            raise GateError(f"design {self.name!r}: results are missing from the simulation")
         return self._values(self.unpack(result.stream.words), raw), latency
+
+    def rtl_values(self, codes: IntArray) -> np.ndarray:
+        """Return what the SystemVerilog computes for input codes, as values."""
+        return self._values(self.rtl(codes, raw=True)[0], raw=False)
 
     def simulate(self, codes: IntArray, *, probes: bool = False, stalled_samples: int = 100) -> SimulationResult:
         """Simulate input codes: back to back, stalled, and after a reset in mid-stream."""

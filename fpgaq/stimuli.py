@@ -10,7 +10,7 @@ import numpy as np
 from fpgaq.errors import ConfigError
 from fpgaq.hls.freeze import quantize_input
 from fpgaq.ir.graph import Graph
-from fpgaq.ir.types import IntArray
+from fpgaq.ir.types import IntArray, Overflow, overflow_to
 
 
 def random_codes(graph: Graph, samples: int, seed: int) -> IntArray:
@@ -45,6 +45,13 @@ def real_codes(graph: Graph, values: Any, what: str) -> IntArray:
     if not np.isfinite(array.astype(np.float64)).all():
         raise ConfigError(f"{what}: it contains NaN or infinity; clean the data")
     return quantize_input(array, node.type)
+
+
+def truncated_codes(graph: Graph, values: Any) -> IntArray:
+    """Bring real inputs to codes as hls4ml's C++ does by default: cut to the grid, wrap around."""
+    node = graph.inputs[0]
+    scaled = np.floor(np.ldexp(np.asarray(values, dtype=np.float64), node.type.frac)).reshape(-1, *node.shape)
+    return overflow_to(scaled.astype(np.int64), node.type, Overflow.WRAP)
 
 
 def load_array(path: Path) -> Any:

@@ -54,6 +54,7 @@ def to_hls_graph(model: Any, name: str, options: Options, folder: Path) -> Any:
         raise
     except Exception as error:  # hls4ml raises bare exceptions and assertions
         raise ModelError(f"hls4ml could not convert {model.name!r}: {error or type(error).__name__}") from error
+    graph.part_of_design = True
     graph.config.trace_output = True
     for layer in graph.get_layers():
         layer.set_attr("trace", True)

@@ -187,7 +187,8 @@ def _feeds_matrix(layer: Any) -> bool:
 def _lower_input(deriver: Deriver, layer: Any) -> None:
     wanted = user_precision(layer, "result")
     if wanted is None:
-        wanted = FixedType.parse(str(layer.model.config.get_precision(layer, "result")[0]))
+        default = layer.model.config.model_precision.get("default", "auto")
+        wanted = FixedType.parse(deriver.options.input_precision if str(default) == "auto" else str(default))
     shape = tuple(layer.get_output_variable().shape)
     node = ops.Input(name=layer.name, inputs=(), type=wanted[0], layer=layer.name, shape=shape)
     deriver.emit(node)

@@ -1,7 +1,8 @@
 """A matrix with a reuse factor: multiply-accumulate lanes and a weight ROM.
 
-The schedule is hls4ml's: with reuse factor R there are ``n_in * n_out / R`` multipliers. Up to ``R = n_in`` all outputs
-are computed together, ``n_in / R`` inputs a cycle; beyond, one input a cycle and ``n_in * n_out / R`` outputs at a time.
+The schedule is hls4ml's: with reuse factor R there are ``n_in * n_out / R`` multipliers. Up to ``R = n_in`` all
+outputs are computed together, ``n_in / R`` inputs a cycle; beyond, one input a cycle and ``n_in * n_out / R`` outputs
+at a time.
 """
 
 from __future__ import annotations
