@@ -44,7 +44,7 @@ def loads(text: str) -> Graph:
             )
         nodes = [_decode_node(entry) for entry in document["nodes"]]
         return Graph(document["name"], nodes, tuple(document["outputs"]))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise ConfigError(f"not a graph file: {error!r}") from None
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fpgaq.ir.node import Bounds, Node, Operand, checked_bounds, frozen_array
-from fpgaq.ir.types import IntArray, Overflow, Rounding, cast, shift_round
+from fpgaq.ir.types import INT64_LIMIT, IntArray, Overflow, Rounding, cast, shift_round
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -72,8 +72,11 @@ class Requantize(Node):
         (x,) = operands
         if x.type.frac != self.source_frac:
             raise self.fail(f"expects {self.source_frac} fraction bits, its input has {x.type.frac}")
-        if self.shift < 0 and max(map(abs, x.bounds.hull)) << -self.shift > 1 << 62:
-            raise self.fail(f"casting {x.type} to {self.type} does not fit 63 bits")
+        shifted = max(map(abs, x.bounds.hull)) << max(-self.shift, 0)
+        if shifted > INT64_LIMIT or self.type.width > 62 or self.shift > 62:
+            raise self.fail(f"casting {x.type} to {self.type} does not fit 63 bits; use a type with fewer bits")
+        if self.type.width == self.type.signed and self.overflow is Overflow.SAT_SYM:
+            raise self.fail(f"{self.type} with SAT_SYM holds nothing but 0; use at least 2 bits or another mode")
         rounded = [shift_round(b, self.shift, self.rounding) for b in x.bounds]
         inside = (rounded[0] >= self.type.min) & (rounded[1] <= self.type.max)
         if self.overflow is Overflow.WRAP or self.overflow is Overflow.SAT_ZERO:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fpgaq.ir.node import Bounds, Node, Operand, checked_bounds, frozen_array
+from fpgaq.ir.node import Bounds, Node, Operand, checked_bounds
 from fpgaq.ir.types import IntArray
 
 
@@ -20,9 +20,8 @@ class Input(Node):
     op = "input"
 
     def infer(self, operands: Sequence[Operand]) -> Bounds:
-        return Bounds(
-            frozen_array(np.full(self.shape, self.type.min)), frozen_array(np.full(self.shape, self.type.max))
-        )
+        # Python integers: the range of a type may not fit int64, and must then be reported.
+        return checked_bounds(self, *(np.full(self.shape, end, object) for end in (self.type.min, self.type.max)))
 
     def evaluate(self, values: Sequence[IntArray]) -> IntArray:
         raise self.fail("an input has no operands to compute from")

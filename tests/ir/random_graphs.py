@@ -1,0 +1,83 @@
+"""Random small graphs of every operation, and inputs that reach every corner of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import numpy as np
+
+from fpgaq.ir import FixedType, Graph, IntArray, Overflow, Rounding
+from fpgaq.ir.node import Node, Operand
+from fpgaq.ir.ops import Affine, ArgMax, Clip, Input, MatMul, Relu, Requantize, Reshape, Thresholds
+
+WIDE = 64
+
+
+def exactly_typed(node: Node, operands: list[Operand]) -> Node:
+    """Give a node the narrowest type that holds its result."""
+    hull = node.infer(operands).hull
+    return dataclasses.replace(node, type=FixedType.from_interval(*hull, node.type.frac))
+
+
+def random_node(kind: str, name: str, source: str, x: Operand, rng: np.random.Generator) -> Node:
+    """Return a node of a kind with random parameters that fit its operand."""
+    common = {"name": name, "inputs": (source,), "layer": f"layer_{name}"}
+    frac, channels = x.type.frac, x.shape[-1]
+    same = FixedType(WIDE, frac, True)
+    lo, hi = x.bounds.hull
+    if kind == "matmul":
+        extra, outs = int(rng.integers(0, 3)), int(rng.integers(1, 4))
+        weight, bias = rng.integers(-4, 5, (channels, outs)), rng.integers(-9, 10, outs)
+        type_ = FixedType(WIDE, frac + extra, True)
+        return MatMul(**common, type=type_, weight=weight, weight_frac=extra, bias=bias, reuse=int(rng.integers(1, 3)))
+    if kind == "affine":
+        extra = int(rng.integers(-1, 3))
+        scale, bias = rng.integers(-4, 5, channels), rng.integers(-9, 10, channels)
+        return Affine(**common, type=FixedType(WIDE, frac + extra, True), scale=scale, scale_frac=extra, bias=bias)
+    if kind == "relu":
+        return Relu(**common, type=same)
+    if kind == "clip":
+        least, most = sorted(int(v) for v in rng.integers(lo - 2, hi + 3, 2))
+        return Clip(**common, type=same, least=least, most=most)
+    if kind == "requantize":
+        width, to_frac = int(rng.integers(2, 6)), frac + int(rng.integers(-4, 3))
+        to = FixedType(width, to_frac, bool(rng.integers(2)))
+        modes = {"rounding": list(Rounding)[rng.integers(7)], "overflow": list(Overflow)[rng.integers(4)]}
+        return Requantize(**common, type=to, source_frac=frac, **modes)
+    if kind == "thresholds":
+        steps = np.unique(rng.integers(lo - 1, hi + 2, 3))
+        codes = np.sort(rng.integers(-5, 6, steps.size + 1))
+        return Thresholds(**common, type=FixedType(WIDE, 1, True), thresholds=steps, codes=codes)
+    if kind == "reshape":
+        size = int(np.prod(x.shape))
+        return Reshape(**common, type=x.type, shape=(size,) if len(x.shape) > 1 else (1, size))
+    return ArgMax(**common, type=FixedType(WIDE, 0, False))
+
+
+def random_graph(seed: int, length: int = 6) -> Graph:
+    """Return a chain of random operations on an input of 2 or 3 elements of 1 to 3 bits."""
+    rng = np.random.default_rng(seed)
+    type_ = FixedType(int(rng.integers(1, 4)), int(rng.integers(-1, 3)), bool(rng.integers(2)))
+    shape = [(2,), (3,), (2, 1)][rng.integers(3)]
+    nodes: list[Node] = [Input(name="x", inputs=(), type=type_, layer="x", shape=shape)]
+    operand = Operand(type_, nodes[0].infer([]))
+    kinds = ["matmul", "affine", "relu", "clip", "requantize", "thresholds", "reshape"]
+    for k in range(length):
+        kind = kinds[rng.integers(len(kinds))]
+        node = random_node(kind, f"n{k}", nodes[-1].name, operand, rng)
+        if kind not in ("requantize", "reshape"):
+            node = exactly_typed(node, [operand])
+        nodes.append(node)
+        operand = Operand(node.type, node.infer([operand]))
+    if len(operand.shape) == 1 and rng.integers(2):
+        nodes.append(exactly_typed(random_node("argmax", "index", nodes[-1].name, operand, rng), [operand]))
+    return Graph(f"random_{seed}", nodes, (nodes[-1].name,))
+
+
+def every_input(graph: Graph) -> IntArray:
+    """Return every value that the (small) input of a graph can take."""
+    node = graph.inputs[0]
+    codes = range(node.type.min, node.type.max + 1)
+    size = int(np.prod(node.shape))
+    return np.array(list(itertools.product(codes, repeat=size))).reshape(-1, *node.shape)
