@@ -7,13 +7,20 @@ import os
 import signal
 import subprocess
 import threading
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from fpgaq.errors import ToolError
 
-_running: set[subprocess.Popen[bytes]] = set()
+_tracked: weakref.WeakSet[subprocess.Popen[bytes]] = weakref.WeakSet()
 _lock = threading.Lock()
+
+
+def track(process: subprocess.Popen[bytes]) -> None:
+    """Let `ended_on_error` find a process that was started in a session of its own."""
+    with _lock:
+        _tracked.add(process)
 
 
 @contextlib.contextmanager
@@ -26,22 +33,10 @@ def ended_on_error() -> Iterator[None]:
         yield
     except BaseException:
         with _lock:
-            running = list(_running)
+            running = [process for process in _tracked if process.poll() is None]
         for process in running:
             end_group(process)
         raise
-
-
-@contextlib.contextmanager
-def registered(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Let `ended_on_error` find a process while the block runs."""
-    with _lock:
-        _running.add(process)
-    try:
-        yield
-    finally:
-        with _lock:
-            _running.discard(process)
 
 
 class Logged:
@@ -69,12 +64,11 @@ class Logged:
         ToolError
             If it does not end with 0; the message holds the end of the log.
         """
-        with registered(self.process):
-            try:
-                code = self.process.wait()
-            except BaseException:
-                end_group(self.process)
-                raise
+        try:
+            code = self.process.wait()
+        except BaseException:
+            end_group(self.process)
+            raise
         if code != 0:
             how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
             raise ToolError(f"{self.what} failed with {how}; the end of {self.log}:\n{tail(self.log)}")
@@ -103,6 +97,7 @@ def start_logged(
             )
         except OSError as error:
             raise ToolError(f"{what} could not be started: {error}") from None
+    track(process)
     return Logged(process, log, what)
 
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fpgaq.cmvm._greedy import search
+from fpgaq.cmvm._greedy import Prices, State, search, width
 from fpgaq.cmvm._levels import reserved
-from fpgaq.cmvm._remainder import Prices, State, width
 from fpgaq.cmvm._system import Column, Signed, System
 
 # A three-input adder swallows two operands, a two-input one a single one, for about one LUT a result bit: what a

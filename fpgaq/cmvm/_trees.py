@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from fpgaq.cmvm._remainder import width
+from fpgaq.cmvm._greedy import width
 
 WINDOW = 8  # candidates for the next adder: this many of the operands with the lowest top bits
 FORBIDDEN = 1 << 20

@@ -135,8 +135,8 @@ def _fixed_step(quantizer: Any) -> float:
     """Step of quantized_bits and quantized_linear."""
     bits, integer = int(quantizer.bits), int(quantizer.integer)
     unsigned = bits - int(bool(quantizer.keep_negative))
-    if unsigned == 0:  # one bit: the sign, or {0, 1}
-        return _alpha_step(quantizer)
+    if unsigned == 0:  # one bit: the sign; that of quantized_linear is worth half its range
+        return _alpha_step(quantizer) * (2.0 ** (integer - 1) if quantizer_name(quantizer) == "quantized_linear" else 1)
     # With a scale, the scale already holds the 2^unsigned that normalises the codes.
     return 2.0 ** (integer - unsigned) * _alpha_step(quantizer)
 

@@ -6,7 +6,7 @@ is never built. The same objects give the text, the delays for pipelining and th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -149,13 +149,14 @@ class Datapath:
 
     def evaluate(self, x: IntArray) -> IntArray:
         """Compute the outputs for inputs of shape (samples, n_in), as integers."""
-        values: list[IntArray] = []
-        for op in self.ops:
-            values.append(_evaluate(op, x, values))
+        values: dict[int, IntArray] = {}
+        for n, op in enumerate(self.ops):
+            values[n] = evaluate_op(op, x, values)
         return np.stack([values[r.node] << r.shift for r in self.outputs], axis=1)
 
 
-def _evaluate(op: Op, x: IntArray, values: Sequence[IntArray]) -> IntArray:
+def evaluate_op(op: Op, x: IntArray, values: Mapping[int, IntArray]) -> IntArray:
+    """Compute one operation from the inputs (samples, n_in) and the values of earlier nodes."""
     if isinstance(op, Source):
         return x[:, op.index]
     if isinstance(op, Constant):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from fpgaq.cmvm import Adder
-from fpgaq.errors import FpgaqError
 from fpgaq.ir.types import Rounding
 from fpgaq.rtl.datapath import Cast, Constant, Datapath, Limit, Max0, Op, Ref, Source, Stair, Sum, interval_width
 from fpgaq.rtl.pipeline import Schedule
@@ -144,7 +143,7 @@ class DatapathWriter:
 
     def _sign(self, ref: Ref, stage: int) -> str:
         name, bits = self.name(ref.node, stage), self.path.width(ref.node)
-        return f"{name}[{bits - 1}]"
+        return f"{name}[{bits - 1}]" if bits > 1 else name
 
     def _whole(self, ref: Ref, stage: int) -> str:
         return self._bits(ref, interval_width(*self.path.ref_bounds(ref)), 0, stage)
@@ -212,7 +211,7 @@ class DatapathWriter:
             lines.append(f"assign {rounded} = {kept};")
         bounds = (lo >> op.shift, hi >> op.shift)
         if op.wrap is not None:
-            return [*lines, *self._wrapped(node, rounded, width)]
+            return [*lines, self._wrapped(node, rounded, width)]
         if op.zero_outside is not None:
             lower, upper = (f"$signed({rounded})" if bounds[0] < 0 else rounded), op.zero_outside
             return [*lines, *self._zeroed(node, rounded, width, lower, (upper.min, upper.max), bounds)]
@@ -245,11 +244,13 @@ class DatapathWriter:
         limit = 1 << (width - 1) if total[0] < 0 else 1 << width
         return name, ((-limit, limit - 1) if total[0] < 0 else (0, limit - 1))
 
-    def _wrapped(self, node: int, rounded: str, width: int) -> list[str]:
+    def _wrapped(self, node: int, rounded: str, width: int) -> str:
         wanted = self.path.width(node)
-        if wanted > width:
-            raise FpgaqError(f"internal: node {node} wraps to {wanted} bits, its operand has {width}")
-        return [f"assign {self.name(node)} = {_slice(rounded, width, wanted)};"]
+        text = _slice(rounded, width, wanted)
+        if wanted > width:  # a negative number becomes a large one: only its sign leaves the range of the type
+            sign = f"{rounded}[{width - 1}]" if width > 1 else rounded
+            text = f"{{{{{wanted - width}{{{sign}}}}}, {rounded}}}"
+        return f"assign {self.name(node)} = {text};"
 
     def _zeroed(
         self, node: int, rounded: str, width: int, value: str, allowed: tuple[int, int], bounds: tuple[int, int]

@@ -24,6 +24,7 @@ from fpgaq.rtl.datapath import (
     Source,
     Stair,
     Sum,
+    evaluate_op,
 )
 
 _HALF_ADDED = (Rounding.RND, Rounding.RND_CONV)
@@ -130,12 +131,12 @@ def _pointwise(path: Datapath, element: _Element, node: Node, following: Sequenc
             return element
         if following and _absorbs_relu(following[0]):
             return _Element(element.ref, element.half, rectified=True)
-        return _Element(Ref(path.add(Max0(element.ref), (max(lo, 0), max(hi, 0)))))
+        return _bounded(path, Max0(element.ref), (max(lo, 0), max(hi, 0)))
     if isinstance(node, Clip):
         if lo >= node.least and hi <= node.most:
             return element
         bounds = (min(max(lo, node.least), node.most), min(max(hi, node.least), node.most))
-        return _Element(Ref(path.add(Limit(element.ref, node.least, node.most), bounds)))
+        return _bounded(path, Limit(element.ref, node.least, node.most), bounds)
     if isinstance(node, Thresholds):
         return _stair(path, element, node, (lo, hi))
     assert isinstance(node, Requantize), node.op
@@ -147,10 +148,8 @@ def _stair(path: Datapath, element: _Element, node: Thresholds, bounds: Interval
     first = int(np.searchsorted(node.thresholds, lo, side="right"))
     last = int(np.searchsorted(node.thresholds, hi, side="right"))
     codes = tuple(map(int, node.codes[first : last + 1]))
-    if first == last:
-        return _Element(Ref(path.add(Constant(codes[0]), (codes[0], codes[0]))))
     thresholds = tuple(map(int, node.thresholds[first:last]))
-    return _Element(Ref(path.add(Stair(element.ref, thresholds, codes), (codes[0], codes[-1]))))
+    return _bounded(path, Stair(element.ref, thresholds, codes), (codes[0], codes[-1]))
 
 
 def _requantize(path: Datapath, element: _Element, node: Requantize) -> _Element:
@@ -173,9 +172,17 @@ def _requantize(path: Datapath, element: _Element, node: Requantize) -> _Element
         else:
             least, most = (floor if lo < floor else None), (ceiling if hi > ceiling else None)
             op = dataclasses.replace(op, least=least, most=most)
-    if bounds[0] == bounds[1]:
-        return _Element(Ref(path.add(Constant(bounds[0]), bounds)))
-    return _Element(Ref(path.add(op, bounds)))
+    return _bounded(path, op, bounds)
+
+
+def _bounded(path: Datapath, op: Max0 | Limit | Cast | Stair, bounds: Interval) -> _Element:
+    """Append an operation, or its value where that is known."""
+    source = path.ops[op.x.node]
+    if isinstance(source, Constant):
+        value = int(evaluate_op(op, np.zeros((1, 0), np.int64), {op.x.node: np.array([source.value])})[0])
+        bounds = (value, value)
+    lo, hi = bounds
+    return _Element(Ref(path.add(Constant(lo) if lo == hi else op, bounds)))
 
 
 def _rounded(value: int, node: Requantize) -> int:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fpgaq import processes
+
 _POLL = 0.02  # seconds
 _GRACE = 2.0  # seconds between asking a process group to end and making it
 
@@ -81,7 +83,7 @@ def _start(job: Job) -> subprocess.Popen[bytes]:
     scratch.mkdir(exist_ok=True)
     path = os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", ""))))
     with job.log.open("wb") as log:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", job.module, job.argument],
             cwd=job.folder,
             env={**os.environ, "PYTHONPATH": path, "TMPDIR": str(scratch)},
@@ -90,6 +92,8 @@ def _start(job: Job) -> subprocess.Popen[bytes]:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    processes.track(process)
+    return process
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
