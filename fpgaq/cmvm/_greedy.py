@@ -204,7 +204,7 @@ def optimistic(state: State, prices: Prices, pattern: NDArray[np.int64], uses: i
     widest = max(state.bits[pattern[0, 0]], state.bits[pattern[1, 0]])
     third = widest if prices.adder_inputs == 3 else 0
     removed = state.bits[pattern[0, 0]] + state.bits[pattern[1, 0]] + third - width(lo, hi)
-    return prices.saved * uses * removed * 4 // 8 - 10 * added
+    return prices.saved * uses * removed - 10 * added
 
 
 @njit(cache=True)

@@ -48,4 +48,4 @@ def test_fields_of_one_bit() -> None:
     """Sums of bits: a population count for every output, shared."""
     rng = np.random.default_rng(1)
     matrix = weights("binary", (32, 16), 1, rng)
-    assert solve(matrix, [(0, 1)] * 32).total_bits <= 246
+    assert solve(matrix, [(0, 1)] * 32).total_bits <= 256
