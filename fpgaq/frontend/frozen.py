@@ -174,8 +174,6 @@ class _Steps:
             return []
         if function == "relu":
             return [_relu]
-        if self.dtype == "float32":
-            return [activation]
         return [_in_float32(activation, activation_meaning(layer, activation))]
 
     def _cast(self, name: str) -> list[Step]:
@@ -190,9 +188,10 @@ def _relu(x: Any) -> Any:
 
 
 def _in_float32(quantizer: Any, meaning: Cast | Staircase) -> Step:
-    """Evaluate a QKeras quantizer, which computes in float32, on float64 values without losing information.
+    """Evaluate a QKeras quantizer, which computes ``x + (q - x)`` in float32, without losing information.
 
-    The value is first reduced to something that float32 holds and for which no decision of the quantizer changes.
+    The value is first reduced to something near the range of `q`, which float32 holds together with `q` and for which
+    no decision of the quantizer changes.
     """
     import keras
 
@@ -201,15 +200,16 @@ def _in_float32(quantizer: Any, meaning: Cast | Staircase) -> Step:
 
 
 def _reduce_for_cast(type_: FixedType) -> Step:
-    """Cut to quarters of a step with a sticky bit below (rounding sees only that), and clip far outside the range."""
+    """Clip far outside the range, and cut to quarters of a step with a sticky bit below: rounding sees only that."""
     import keras
 
     step, reach = type_.step / 4, 4.0 * 2.0**type_.integer_bits
 
     def reduce(x: Any) -> Any:
+        x = keras.ops.clip(x, -reach, reach)
         whole = keras.ops.floor(x / step)
         sticky = keras.ops.cast(keras.ops.not_equal(whole * step, x), x.dtype)
-        return keras.ops.clip((whole + 0.5 * sticky) * step, -reach, reach)
+        return (whole + 0.5 * sticky) * step
 
     return reduce
 
