@@ -48,17 +48,21 @@ class DatapathWriter:
             Bits of one element.
         """
         stages = self.schedule.stages
+        inputs, outputs = sum(isinstance(op, Source) for op in self.path.ops), len(self.path.outputs)
         self._lines = [[] for _ in range(stages + 1)]
         for n, op in enumerate(self.path.ops):
             if isinstance(op, Source):
                 low = op.index * in_width
                 high = low + self.path.width(n) - 1
-                self._lines[0].append(f"assign {self.name(n)} = {in_data}[{high}:{low}];")
+                # One element of one bit is no vector.
+                text = in_data if inputs * in_width == 1 else f"{in_data}[{high}:{low}]"
+                self._lines[0].append(f"assign {self.name(n)} = {text};")
             elif not isinstance(op, Constant):
                 self._emit(n, op)
         for j, ref in enumerate(self.path.outputs):
             text = self.extended(ref, out_width, stages)
-            self._lines[stages].append(f"assign {out_data}[{j * out_width} +: {out_width}] = {text};")
+            target = out_data if outputs * out_width == 1 else f"{out_data}[{j * out_width} +: {out_width}]"
+            self._lines[stages].append(f"assign {target} = {text};")
         registers = [self._registers(stage) for stage in range(stages)]
         return [*self._declarations(), "", *self._stage_text(registers)]
 
@@ -136,7 +140,9 @@ class DatapathWriter:
             sign = self._sign(source, stage)
             lines.append(f"assign {self.name(node)} = {self._bits(source, width, 0, stage)} & {{{width}{{~{sign}}}}};")
         elif isinstance(op, Limit):
-            lines += self._clamp(node, self._whole(op.x, stage), self.path.ref_bounds(op.x), op.least, op.most)
+            lo, hi = self.path.ref_bounds(op.x)
+            least, most = op.least if op.least > lo else None, op.most if op.most < hi else None
+            lines += self._clamp(node, self._whole(op.x, stage), (lo, hi), least, most)
         else:
             assert isinstance(op, Stair)
             lines += self._stair(node, op, stage)

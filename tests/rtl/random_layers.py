@@ -1,0 +1,208 @@
+"""Random chains of integer operations with exact types, and inputs that reach their corners."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from hypothesis import strategies as st
+
+from fpgaq.ir import FixedType, Graph, IntArray, Overflow, Rounding
+from fpgaq.ir.node import Node, Operand
+from fpgaq.ir.ops import Affine, ArgMax, Clip, Input, MatMul, Relu, Requantize, Thresholds
+
+KINDS = ("dense", "binary", "ternary", "pot", "sparse", "zero", "negative")
+MODES = [(rounding, overflow) for rounding in Rounding for overflow in Overflow]
+
+
+def weights(kind: str, shape: tuple[int, ...], bits: int, rng: np.random.Generator) -> IntArray:
+    """Random weights of `bits` bits; the kind says which values there are."""
+    limit = 1 << (bits - 1)
+    if kind == "zero":
+        return np.zeros(shape, dtype=np.int64)
+    if kind == "binary":
+        return rng.choice(np.array([-1, 1]), shape)
+    if kind == "ternary":
+        return rng.choice(np.array([-1, 0, 1]), shape)
+    if kind == "pot":
+        return (1 << rng.integers(0, bits, shape)) * rng.choice(np.array([-1, 0, 1]), shape)
+    if kind == "negative":
+        return rng.integers(-limit, 1, shape)
+    dense = rng.integers(-limit, limit, shape)
+    if kind == "sparse":  # whole columns are zero
+        dense = dense * rng.integers(0, 2, shape[-1]) * rng.integers(0, 2, shape)
+    return dense
+
+
+class Chain:
+    """A chain of operations under construction; every type is the narrowest that is exact.
+
+    Parameters
+    ----------
+    name : str
+        Name of the design.
+    n_in : int
+        Length of the input vector.
+    type_ : FixedType
+        Of the inputs.
+    seed : int
+        Of everything random in the chain.
+    """
+
+    def __init__(self, name: str, n_in: int, type_: FixedType, seed: int) -> None:
+        self.name = name
+        self.rng = np.random.default_rng(seed)
+        self.nodes: list[Node] = [Input(name="x", inputs=(), type=type_, layer="x", shape=(n_in,))]
+
+    @property
+    def graph(self) -> Graph:
+        """What is there so far."""
+        return Graph(self.name, self.nodes, (self.nodes[-1].name,))
+
+    @property
+    def operand(self) -> Operand:
+        """Type and bounds of the last result."""
+        return self.graph.operand(self.nodes[-1].name)
+
+    @property
+    def size(self) -> int:
+        """Elements of the last result."""
+        return int(self.operand.bounds.lo.size)
+
+    def _named(self, op: str) -> dict:
+        name = f"{op}{len(self.nodes)}"
+        return {"name": name, "inputs": (self.nodes[-1].name,), "layer": name}
+
+    def _add_exact(self, node: Node) -> Chain:
+        """Append a lossless operation with the narrowest type."""
+        lo, hi = node.infer([self.operand]).hull
+        self.nodes.append(dataclasses.replace(node, type=FixedType.from_interval(lo, hi, node.type.frac)))
+        return self
+
+    def _wide(self, frac: int) -> FixedType:
+        return FixedType(63, frac, True)
+
+    def matmul(self, n_out: int, kind: str, bits: int, reuse: int = 1) -> Chain:
+        """A matrix with biases of about the size of its results."""
+        weight = weights(kind, (self.size, n_out), bits, self.rng)
+        bias = self.rng.integers(-(1 << bits + 2), (1 << bits + 2) + 1, n_out) * self.rng.integers(0, 2, n_out)
+        frac = int(self.rng.integers(0, 4))
+        return self._add_exact(
+            MatMul(
+                **self._named("matmul"),
+                type=self._wide(self.operand.type.frac + frac),
+                weight=weight,
+                weight_frac=frac,
+                bias=bias,
+                reuse=reuse,
+            )
+        )
+
+    def affine(self, kind: str, bits: int) -> Chain:
+        """A scale and a bias per channel."""
+        scale = weights(kind, (self.size,), bits, self.rng)
+        bias = self.rng.integers(-(1 << bits), (1 << bits) + 1, self.size)
+        frac = int(self.rng.integers(0, 4))
+        type_ = self._wide(self.operand.type.frac + frac)
+        return self._add_exact(
+            Affine(**self._named("affine"), type=type_, scale=scale, scale_frac=frac, bias=bias),
+        )
+
+    def relu(self) -> Chain:
+        """A rectifier."""
+        return self._add_exact(Relu(**self._named("relu"), type=self._wide(self.operand.type.frac)))
+
+    def clip(self, least: int | None = None, most: int | None = None) -> Chain:
+        """A clamp, at random inside or around the bounds where no limits are given."""
+        lo, hi = self.operand.bounds.hull
+        if least is None or most is None:
+            least, most = sorted(self.rng.integers(lo - 2, hi + 3, 2).tolist())
+        return self._add_exact(
+            Clip(**self._named("clip"), type=self._wide(self.operand.type.frac), least=least, most=most)
+        )
+
+    def requantize(self, width: int, signed: bool, drop: int, rounding: Rounding, overflow: Overflow) -> Chain:
+        """A cast that drops bits, or adds them where `drop` is negative."""
+        source = self.operand.type
+        width += signed and width == 1 and overflow is Overflow.SAT_SYM  # would hold nothing but zero
+        type_ = FixedType(width, source.frac - drop, signed)
+        node = Requantize(
+            **self._named("cast"), type=type_, source_frac=source.frac, rounding=rounding, overflow=overflow
+        )
+        self.nodes.append(node)
+        return self
+
+    def stairs(self, count: int, bits: int) -> Chain:
+        """A staircase with thresholds in and around the bounds."""
+        lo, hi = self.operand.bounds.hull
+        thresholds = np.unique(self.rng.integers(lo - 2, hi + 3, count))
+        codes = np.sort(self.rng.integers(-(1 << bits), 1 << bits, len(thresholds) + 1))
+        return self._add_exact(
+            Thresholds(**self._named("stairs"), type=self._wide(0), thresholds=thresholds, codes=codes)
+        )
+
+    def argmax(self) -> Chain:
+        """The index of the largest element."""
+        return self._add_exact(ArgMax(**self._named("argmax"), type=self._wide(0)))
+
+
+def corners(graph: Graph, samples: int, seed: int) -> IntArray:
+    """All low, all high, every mix of the two at random, what each first matrix column reaches last, and points."""
+    node = graph.inputs[0]
+    rng = np.random.default_rng(seed)
+    lo, hi = node.type.min, node.type.max
+    rows = [np.full(node.shape, v) for v in (lo, hi, 0)]
+    first = next((n for n in graph.nodes.values() if isinstance(n, MatMul)), None)
+    if first is not None and first.n_in == node.shape[0]:
+        for column in first.weight.T:
+            rows += [np.where(column > 0, hi, lo), np.where(column > 0, lo, hi)]
+    mixed = np.where(rng.random((samples, *node.shape)) < 0.5, lo, hi)
+    return np.concatenate([np.array(rows), mixed, rng.integers(lo, hi + 1, (samples, *node.shape))])
+
+
+# --- hypothesis ---------------------------------------------------------------------------------------------------
+
+input_types = st.builds(FixedType, st.integers(1, 10), st.integers(-2, 6), st.booleans())
+
+
+@st.composite
+def tails(draw: st.DrawFn, chain: Chain, most: int = 3) -> Chain:
+    """Append up to `most` elementwise operations."""
+    for _ in range(draw(st.integers(0, most))):
+        add_elementwise(draw, chain, draw(st.sampled_from(["relu", "clip", "cast", "cast", "stairs"])))
+    return chain
+
+
+def add_elementwise(draw: st.DrawFn, chain: Chain, op: str) -> None:
+    """Append one elementwise operation of the given kind."""
+    if op == "relu":
+        chain.relu()
+    elif op == "clip":
+        chain.clip()
+    elif op == "stairs":
+        chain.stairs(draw(st.integers(1, 15)), draw(st.integers(0, 4)))
+    else:
+        rounding, overflow = draw(st.sampled_from(MODES))
+        chain.requantize(draw(st.integers(1, 10)), draw(st.booleans()), draw(st.integers(-3, 12)), rounding, overflow)
+
+
+@st.composite
+def layers(draw: st.DrawFn, sizes: int = 32, tail: int = 3) -> Graph:
+    """A chain: perhaps an elementwise operation, then a matrix or a scale, then elementwise operations."""
+    size = st.integers(1, sizes) | st.integers(1, max(sizes // 4, 1))
+    chain = Chain("net", draw(size), draw(input_types), draw(st.integers(0, 2**32 - 1)))
+    if draw(st.booleans()):  # bounds that are no powers of two, perhaps a constant
+        add_elementwise(draw, chain, draw(st.sampled_from(["relu", "clip", "stairs", "cast"])))
+    kind, bits = draw(st.sampled_from(KINDS)), draw(st.integers(1, 8))
+    if draw(st.integers(0, 3)):
+        chain.matmul(draw(size), kind, bits)
+    else:
+        chain.affine(kind, bits)
+    return draw(tails(chain, tail)).graph
+
+
+def linear_first(graph: Graph) -> tuple[Sequence[Node], Operand]:
+    """Return the nodes behind the input as one layer, and what it reads."""
+    nodes = list(graph.nodes.values())
+    return nodes[1:], graph.operand(nodes[0].name)
