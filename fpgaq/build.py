@@ -154,7 +154,9 @@ def quality(
             "max_abs": float(np.abs(np.argmax(original, 1) - frozen[:, 0]).max()),
             "argmax_agreement": same,
         }
-    if design.origin.derivation.graph.outputs and _ends_in_softmax(design.origin.model):
+    if design.options.head == "softmax":
+        return accuracy, _distance(original, frozen, "probabilities")
+    if _ends_in_softmax(design.origin.model):
         return accuracy, _distance(original, _softmax(frozen), "probabilities")
     return accuracy, _distance(original, frozen, "outputs")
 

@@ -65,8 +65,6 @@ def check_options(options: Options) -> None:
 
     if options.io_type != "io_parallel":
         raise ConfigError(f"io_type {options.io_type!r} is not available yet; use io_parallel")
-    if options.head == "softmax":
-        raise ConfigError("head 'softmax' is not available yet; use logits or argmax")
     if options.family not in MODELS:
         raise ConfigError(f"family {options.family!r} is unknown; known are {', '.join(MODELS)}")
 

@@ -18,7 +18,7 @@ from fpgaq.frontend.qkeras_quantizers import Cast, Staircase, activation_meaning
 from fpgaq.hls.derive import Derivation
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Node
-from fpgaq.ir.ops import Affine, MatMul
+from fpgaq.ir.ops import Affine, MatMul, Softmax
 from fpgaq.ir.types import FixedType, IntArray, Overflow, Rounding, cast
 
 Step = Callable[[Any], Any]
@@ -113,6 +113,8 @@ class FrozenModel:
         if self._head == "argmax":
             return np.argmax(values, axis=1)[:, None].astype(np.int64)
         output = self.graph.nodes[self.graph.outputs[0]]
+        if isinstance(output, Softmax):
+            output = self.graph.nodes[output.inputs[0]]
         scaled = np.ldexp(values, output.type.frac)
         if np.any(scaled != np.rint(scaled)):
             raise ModelError(f"layer {output.layer!r}: Keras returns values off the grid of {output.type}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +39,9 @@ def load_model(path: Path, weights: Path | None = None) -> Any:
         raise ModelError(f"model file {path}: suffix {path.suffix!r} is not one of {', '.join(_SUFFIXES)}")
     if (path.suffix == ".json") != (weights is not None):
         raise ModelError(f"model file {path}: a .json model needs --weights FILE.h5, and only that one does")
-    check_config(_read_config(path), path)
-    return _build(path, weights)
+    config = _read_config(path)
+    check_config(config, path)
+    return _build(path, weights, config)
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -73,16 +74,41 @@ def check_config(config: dict[str, Any], path: Path) -> None:
             f"model file {path}: {config.get('class_name')!r} models are not supported; use Sequential or "
             "functional ones"
         )
-    for layer in config["config"].get("layers", []):
-        name = layer.get("config", {}).get("name", layer.get("name", "?"))
-        if layer.get("class_name") not in SUPPORTED_CLASSES:
-            raise unsupported(name, str(layer.get("class_name")))
+    inner = config["config"]
+    layers = inner.get("layers") if isinstance(inner, dict) else None
+    if not isinstance(layers, list) or not all(_is_layer(layer) for layer in layers):
+        raise ModelError(f"model file {path} does not describe the layers of a Keras model")
+    for layer in layers:
+        name = layer["config"].get("name", layer.get("name", "?"))
+        kind = str(layer.get("class_name")).removeprefix("qkeras>")  # Keras 3 writes registered names into .h5 files
+        if kind not in SUPPORTED_CLASSES:
+            raise unsupported(name, kind)
         for key, text in _strings(layer["config"]):
             if key.endswith(("activation", "quantizer")) and not _CALL.fullmatch(text):
                 raise ModelError(
                     f"layer {name!r}: {key}={text!r} is not a name with plain arguments; nothing in a model file is "
                     "executed"
                 )
+
+
+def _is_layer(layer: Any) -> bool:
+    return isinstance(layer, dict) and isinstance(layer.get("config"), dict)
+
+
+def _check_functions(config: dict[str, Any], known: Iterable[str]) -> None:
+    """Refuse activations and quantizers that neither Keras nor QKeras has; their own errors name no layer."""
+    names = set(known)
+    for layer in config["config"]["layers"]:
+        for key, value in layer["config"].items():
+            if key.endswith(("activation", "quantizer")) and value is not None:
+                name = value.get("class_name") if isinstance(value, dict) else value
+                name = value.get("config") if name == "function" and isinstance(value, dict) else name
+                base = str(name).split("(")[0].removeprefix("qkeras>")
+                if base not in names:
+                    raise ModelError(
+                        f"layer {layer['config'].get('name', '?')!r}: {key} {base!r} is unknown; use a quantizer of "
+                        "QKeras, or relu, linear, softmax"
+                    )
 
 
 def _strings(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
@@ -96,12 +122,14 @@ def _strings(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
         yield key, value
 
 
-def _build(path: Path, weights: Path | None) -> Any:
+def _build(path: Path, weights: Path | None, config: dict[str, Any]) -> Any:
     import keras
+    from qkeras import quantizers
     from qkeras.utils import _add_supported_quantized_objects
 
     objects: dict[str, Any] = {}
     _add_supported_quantized_objects(objects)
+    _check_functions(config, [*objects, *vars(keras.activations), *filter(str.islower, vars(quantizers))])
     try:
         if weights is None:
             return keras.models.load_model(path, custom_objects=objects, compile=False, safe_mode=True)
@@ -113,5 +141,5 @@ def _build(path: Path, weights: Path | None) -> Any:
     except ModelError:
         raise
     except Exception as error:  # Keras raises whatever its layers raise
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(f"model file {path} cannot be loaded: {first}") from error
+        said = str(error).rpartition("Exception encountered:")[2].strip() or type(error).__name__
+        raise ModelError(f"model file {path} cannot be loaded: {said.splitlines()[0]}") from error

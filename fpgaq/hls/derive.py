@@ -25,6 +25,7 @@ from fpgaq.hls.freeze import Decision, covering_type, freeze_parameter, to_hls, 
 from fpgaq.ir import ops
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Bounds, Node, Operand
+from fpgaq.ir.ops import softmax
 from fpgaq.ir.types import FixedType, Overflow, Rounding
 from fpgaq.rtl.delays import adder_inputs
 
@@ -374,6 +375,36 @@ def _lower_argmax(deriver: Deriver, layer: Any) -> None:
     deriver.finish(layer, node, None)
 
 
+def _lower_softmax(deriver: Deriver, layer: Any) -> None:
+    source = layer.inputs[0]
+    x = deriver.operands[source]
+    n = int(x.bounds.lo.size)
+    node = ops.Softmax(
+        name=layer.name,
+        inputs=(source,),
+        type=softmax.TABLE_TYPE,
+        layer=layer.name,
+        source_frac=x.type.frac,
+        exponentials=softmax.exp_table(),
+        inverses=softmax.inverse_table(n),
+    )
+    entry = to_hls(softmax.TABLE_TYPE, Rounding.RND, Overflow.SAT)
+    total = FixedType(softmax.TABLE_TYPE.width + n.bit_length(), softmax.TABLE_TYPE.frac, False)
+    types = {
+        "exp_table_t": entry,
+        "inv_table_t": entry,
+        "accum_t": to_hls(total),
+        "inv_inp_t": to_hls(softmax.index_type(n), Rounding.TRN, Overflow.SAT),
+        "inp_norm_t": to_hls(softmax.NORM_TYPE, Rounding.TRN, Overflow.SAT),
+    }
+    for name, precision in types.items():
+        layer.set_attr(name, NamedType(f"layer{layer.index}_{name}", precision))
+    layer.set_attr("implementation", "stable")
+    layer.set_attr("table_size", 1 << softmax.NORM_TYPE.width)
+    deriver.emit(node)
+    layer.get_output_variable().type.precision = to_hls(softmax.TABLE_TYPE, Rounding.RND_CONV, Overflow.SAT)
+
+
 _LOWERINGS: dict[str, Callable[[Deriver, Any], None]] = {
     "Activation": _lower_activation,
     "ArgMax": _lower_argmax,
@@ -382,5 +413,6 @@ _LOWERINGS: dict[str, Callable[[Deriver, Any], None]] = {
     "Input": _lower_input,
     "ParametrizedActivation": _lower_rectifier_layer,
     "Reshape": _lower_reshape,
+    "Softmax": _lower_softmax,
     "Thresholds": _lower_thresholds,
 }

@@ -99,6 +99,7 @@ def head_line(report: dict[str, Any]) -> str:
     return {
         "logits": "output: the last layer before any softmax (logits); the order of the classes is unchanged",
         "argmax": "output: the class index (of equal logits the first)",
+        "softmax": "output: probabilities of a table softmax; Keras is compared at the logits in front of it",
     }[report["head"]]
 
 

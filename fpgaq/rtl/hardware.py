@@ -15,11 +15,12 @@ from fpgaq import resources
 from fpgaq.errors import ConfigError, ModelError
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Bounds, Node, Operand, frozen_array
-from fpgaq.ir.ops import ArgMax
+from fpgaq.ir.ops import ArgMax, Softmax
 from fpgaq.ir.types import FixedType
 from fpgaq.rtl.argmax_layer import ArgMaxLayer
 from fpgaq.rtl.delays import MODELS, adder_inputs
 from fpgaq.rtl.folded_matrix import FoldedMatrix
+from fpgaq.rtl.softmax_layer import SoftmaxLayer
 from fpgaq.rtl.stages import Layer, split
 from fpgaq.rtl.unroll import rounding_half
 from fpgaq.rtl.unrolled_layer import UnrolledLayer
@@ -82,6 +83,9 @@ class Hardware:
         if isinstance(layer.nodes[0], ArgMax):
             argmax = ArgMaxLayer(layer.name, layer.source, layer.result.type.width)
             return [Block(argmax, layer.nodes[0].layer, width, count, layer.output)]
+        if isinstance(layer.nodes[0], Softmax):
+            softmax = SoftmaxLayer(layer.name, layer.nodes[0], layer.source)
+            return [Block(softmax, layer.nodes[0].layer, width, count, layer.output)]
         if matrix is None or matrix.reuse == 1:
             unrolled = self._unrolled(layer.name, layer.nodes, layer.source, layer.result, 0)
             return [Block(unrolled, layer.nodes[0].layer, width, count, layer.output)]

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from fpgaq.errors import ModelError
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Node, Operand
-from fpgaq.ir.ops import ArgMax, Input, MatMul, Reshape
+from fpgaq.ir.ops import ArgMax, Input, MatMul, Reshape, Softmax
 from fpgaq.rtl.verilog import identifiers
+
+#: Operations on whole vectors, which are layers of their own.
+_HEADS = (ArgMax, Softmax)
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Layer:
     name : str
         Legal identifier, after the layer of the model.
     nodes : tuple of Node
-        Operations in order: at most one matrix, in front, then elementwise ones; or an argmax alone.
+        Operations in order: at most one matrix, in front, then elementwise ones; or a head alone.
     source, result : Operand
         Type and bounds of what goes in and comes out, as vectors.
     output : str
@@ -65,7 +68,7 @@ def split(graph: Graph) -> list[Layer]:
         previous = node
         if isinstance(node, (Input, Reshape)):
             continue
-        if isinstance(node, (MatMul, ArgMax)) or not groups or isinstance(groups[-1][-1], ArgMax):
+        if isinstance(node, (MatMul, *_HEADS)) or not groups or isinstance(groups[-1][-1], _HEADS):
             groups.append([])
         groups[-1].append(node)
     if not groups:

@@ -92,11 +92,11 @@ class UnrolledLayer:
         control |= {f"{side}_{s}": f"{side}_{s}" for side in ("in", "out") for s in ("valid", "ready", "last")}
         body = DatapathWriter(self.path, self.schedule, "enable").body("in_data", in_width, "out_data", out_width)
         module.body = [
+            "// Bits below a rounding point and above a clamp are computed but not read; constants need no register.",
+            "/* verilator lint_off UNUSEDSIGNAL */",
             "logic enable;",
             instance("pipeline_control", "control", control, {"STAGES": self.latency}),
             "",
-            "// Bits below a rounding point and above a clamp are computed but not read.",
-            "/* verilator lint_off UNUSEDSIGNAL */",
             *body,
             "/* verilator lint_on UNUSEDSIGNAL */",
         ]

@@ -2,9 +2,22 @@
 
 from fpgaq.ir.ops.linear import Affine, MatMul
 from fpgaq.ir.ops.pointwise import Clip, Relu, Requantize, Thresholds
+from fpgaq.ir.ops.softmax import Softmax
 from fpgaq.ir.ops.structure import ArgMax, Input, Reshape
 
 #: Every operation by its name in files.
-OPS = {cls.op: cls for cls in (Affine, ArgMax, Clip, Input, MatMul, Relu, Requantize, Reshape, Thresholds)}
+OPS = {cls.op: cls for cls in (Affine, ArgMax, Clip, Input, MatMul, Relu, Requantize, Reshape, Softmax, Thresholds)}
 
-__all__ = ["OPS", "Affine", "ArgMax", "Clip", "Input", "MatMul", "Relu", "Requantize", "Reshape", "Thresholds"]
+__all__ = [
+    "OPS",
+    "Affine",
+    "ArgMax",
+    "Clip",
+    "Input",
+    "MatMul",
+    "Relu",
+    "Requantize",
+    "Reshape",
+    "Softmax",
+    "Thresholds",
+]
