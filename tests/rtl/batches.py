@@ -7,6 +7,7 @@ initiation intervals, with stalls and resets.
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -187,7 +188,7 @@ def first_difference(got: IntArray, want: IntArray) -> str:
 def assert_held(trace: Trace) -> None:
     """What is offered stays as it is until it is taken."""
     offers = sorted([*((t, False) for t in trace.waiting), *((t, True) for t in trace.given)], key=lambda o: o[0].cycle)
-    for (a, taken), (b, _) in zip(offers, offers[1:], strict=False):
+    for (a, taken), (b, _) in itertools.pairwise(offers):
         if not taken:
             assert b.cycle == a.cycle + 1, f"the word offered in cycle {a.cycle} was withdrawn"
             assert (a.word, a.last) == (b.word, b.last), f"the word offered in cycle {a.cycle} changed"

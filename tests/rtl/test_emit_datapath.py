@@ -55,14 +55,10 @@ class Bank:
         plan = schedule(path, 1e6, MODELS["xc7"])
         assert plan.stages == 1
         out = result.type.width * result.bounds.lo.size
-        ports = [
-            Port("input", "clk", unused=True),
-            Port("input", "x", self.bits, unused=True),
-            Port("output", "y", out),
-        ]
+        inputs = [Port("input", "clk", unused=True), Port("input", "x", self.bits, unused=True)]
         body = DatapathWriter(path, plan, "1'b1").body("x", source.type.width, "y", result.type.width)
         quiet = ["/* verilator lint_off UNUSEDSIGNAL */", *body, "/* verilator lint_on UNUSEDSIGNAL */"]
-        return Module(graph.name, str(graph).splitlines(), ports, quiet)
+        return Module(graph.name, str(graph).splitlines(), [*inputs, Port("output", "y", out)], quiet)
 
     def check(self, x: IntArray, folder: Path) -> None:
         """Compare every datapath with the golden model on the inputs."""
