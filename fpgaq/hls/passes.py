@@ -12,7 +12,7 @@ from fpgaq.errors import ModelError
 
 
 class SeparateHead(ModelOptimizerPass):
-    """Take a final softmax off the integer network: leave it out, or replace it by the class index."""
+    """Take a final softmax off the integer network: leave it out, or end in the class index, softmax or not."""
 
     def __init__(self) -> None:
         self.name = "separate_head"
@@ -31,6 +31,9 @@ class SeparateHead(ModelOptimizerPass):
                 model.remove_node(layer)
             elif head == "argmax":
                 model.replace_node(layer, model.make_node("ArgMax", layer.name, {}, list(layer.inputs)))
+        last = model.graph[model.outputs[0]]
+        if head == "argmax" and last.class_name != "ArgMax":
+            model.insert_node(model.make_node("ArgMax", f"{last.name}_argmax", {}, [last.name]))
         return False
 
 

@@ -1,0 +1,132 @@
+"""What is said about models that cannot be converted, before any work starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import pytest
+from keras_models import bits, dense, lowered, sequential
+from qkeras import QActivation, QDense, quantized_relu
+
+from fpgaq.errors import ModelError
+
+L = keras.layers
+
+
+class MyDense(L.Dense):
+    """A custom layer."""
+
+
+class Subclassed(keras.Model):
+    """A model whose graph nobody can see."""
+
+    def __init__(self) -> None:
+        super().__init__(name="sub")
+        self.fc = L.Dense(2)
+
+    def call(self, x: Any) -> Any:
+        return self.fc(x)
+
+
+def shared() -> Any:
+    layer = L.Dense(6, name="twice")
+    x = keras.Input((6,))
+    return keras.Model(x, layer(layer(x)))
+
+
+def two_inputs() -> Any:
+    a, b = keras.Input((3,)), keras.Input((3,))
+    return keras.Model([a, b], L.Dense(2)(L.Concatenate(name="join")([a, b])))
+
+
+REFUSED = {
+    "not a model": (lambda: 5, r"expected a keras\.Model or the path of a model file, not int"),
+    "subclassed": (lambda: Subclassed(), r"model 'sub' is a subclassed model; use Sequential or the functional API"),
+    "not built": (lambda: keras.Sequential([L.Dense(2)], name="raw"), r"model 'raw' is not built; call it once"),
+    "shared": (shared, r"layer 'twice' is used more than once; give every use a layer of its own"),
+    "two inputs": (two_inputs, r"layer 'join': Concatenate layers are not supported"),
+    "custom class": (lambda: sequential(MyDense(2, name="mine")), r"layer 'mine': MyDense layers are not supported"),
+    "convolution": (lambda: sequential(L.Conv1D(2, 2, name="c"), inputs=(6, 1)), r"layer 'c': Conv1D layers"),
+    "lambda": (lambda: sequential(L.Lambda(lambda x: x, name="la")), r"layer 'la': .*code would have to be executed"),
+    "sigmoid": (
+        lambda: sequential(L.Dense(2, activation="sigmoid", name="fc")),
+        r"layer 'fc': activation 'sigmoid' is not supported; use linear, relu, softmax or a QActivation",
+    ),
+    "tanh": (lambda: sequential(L.Activation("tanh", name="t")), r"layer 't': activation 'tanh' is not supported"),
+    "relu 6": (lambda: sequential(L.ReLU(6.0, name="r6")), r"layer 'r6': ReLU with max_value=6\.0 is not supported"),
+    "leaky": (lambda: sequential(L.ReLU(negative_slope=0.1, name="lk")), r"layer 'lk': ReLU with negative_slope=0\.1"),
+    "threshold": (lambda: sequential(L.ReLU(threshold=0.5, name="th")), r"layer 'th': ReLU with threshold=0\.5"),
+    "q sigmoid": (
+        lambda: sequential(QActivation("quantized_sigmoid(4)", name="qs")),
+        r"layer 'qs': activation quantizer 'quantized_sigmoid' is not supported; use one of",
+    ),
+    "leaky quantized": (
+        lambda: sequential(QActivation(quantized_relu(4, 0, negative_slope=0.25), name="ql")),
+        r"layer 'ql': quantized_relu with negative_slope=0\.25 has no exact integer form",
+    ),
+    "activation argument": (
+        lambda: sequential(dense(2, activation="quantized_ulaw(4)", name="fu")),
+        r"layer 'fu': activation quantizer 'quantized_ulaw' is not supported",
+    ),
+    "kernel quantizer": (
+        lambda: sequential(QDense(2, kernel_quantizer="bernoulli()", name="kb")),
+        r"layer 'kb': kernel quantizer 'bernoulli' is not supported",
+    ),
+    "axis": (
+        lambda: sequential(L.BatchNormalization(axis=1, name="bn"), inputs=(4, 3)),
+        r"layer 'bn': normalises axis 1; only the last axis is supported",
+    ),
+    "softmax inside": (
+        lambda: sequential(L.Dense(3), L.Softmax(name="sm"), dense(2, bits(4))),
+        r"layer 'sm': softmax inside the network is not integer arithmetic",
+    ),
+    "dense on a matrix": (
+        lambda: sequential(L.Dense(3, name="fc2"), inputs=(4, 3)),
+        r"layer 'fc2': Dense on shape \[4, 3\]; flatten its input first",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused_with_layer_value_and_way_out(case: str) -> None:
+    make, message = REFUSED[case]
+    with pytest.raises(ModelError, match=message):
+        lowered(make())
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("quantized", [False, True])
+@pytest.mark.parametrize("what", ["kernel", "bias"])
+def test_parameters_that_are_no_numbers_are_refused(value: float, quantized: bool, what: str) -> None:
+    layer = dense(3, name="fc1") if quantized else L.Dense(3, name="fc1")
+    model = sequential(layer)
+    variable = getattr(layer, what)
+    broken = variable.numpy()
+    broken.reshape(-1)[1] = value
+    variable.assign(broken)
+    with pytest.raises(ModelError, match=r"layer 'fc1': (weight|bias|kernel).*NaN or infinity"):
+        lowered(model)
+
+
+def test_batch_statistics_that_are_no_numbers_are_refused() -> None:
+    layer = L.BatchNormalization(name="bn")
+    model = sequential(layer)
+    layer.moving_variance.assign([float("nan")] * 6)
+    with pytest.raises(ModelError, match=r"layer 'bn': scale contains NaN or infinity"):
+        lowered(model)
+
+
+def test_a_functional_chain_is_the_same_as_a_sequential_model() -> None:
+    x = keras.Input((6,))
+    keras.utils.set_random_seed(0)
+    inner = dense(4, name="a")(x)
+    functional = keras.Model(x, dense(2, name="b")(QActivation("quantized_relu(4)", name="r")(inner)))
+    keras.utils.set_random_seed(0)
+    layers = [dense(4, name="a"), QActivation("quantized_relu(4)", name="r"), dense(2, name="b")]
+    chain = keras.Sequential([keras.Input((6,)), *layers])
+    texts = {
+        str(lowered(m).graph).replace(lowered(m).graph.inputs[0].name, "x").replace(" ", "")
+        for m in (functional, chain)
+    }
+    assert len(texts) == 1
