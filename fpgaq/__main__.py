@@ -1,0 +1,5 @@
+"""``python -m fpgaq``."""
+
+from fpgaq.cli import main
+
+main()

@@ -1,0 +1,126 @@
+"""Whole builds from the command line: the example designs, folded forms, interruption, a full disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+DESIGNS = sorted(p.parent.name for p in (ROOT / "designs").glob("*/design.yaml"))
+MINIMUM_ACCURACY = {"digits_mlp": 0.95}
+
+
+def fpgaq(*arguments: object, cwd: Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "fpgaq", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, **options)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example designs, trained once: a copy, so that the checkout stays clean."""
+    folder = tmp_path_factory.mktemp("designs")
+    shutil.copytree(ROOT / "designs", folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.keras", "*.npy"))
+    for name in DESIGNS:
+        subprocess.run([sys.executable, "train.py"], cwd=folder / name, check=True, capture_output=True)
+    return folder
+
+
+def variant(trained: Path, tmp_path: Path, name: str, **changes: object) -> Path:
+    """A copy of a trained design with other options."""
+    folder = tmp_path / name
+    shutil.copytree(trained / name, folder)
+    options = yaml.safe_load((folder / "design.yaml").read_text())
+    (folder / "design.yaml").write_text(yaml.safe_dump(options | changes))
+    return folder
+
+
+def require_equal(folder: Path) -> dict[str, Any]:
+    report = json.loads((folder / "report.json").read_text())
+    assert report["passed"]
+    for gate in ("keras_vs_golden", "csim_vs_golden", "rtl_vs_golden"):
+        assert report["gates"][gate]["samples"] >= 1000
+        assert report["gates"][gate]["mismatches"] == 0
+    timing = report["timing"]
+    assert timing["latency_cycles"] == timing["predicted_latency_cycles"]
+    assert timing["ii_cycles"] == timing["predicted_ii_cycles"]
+    return report
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", DESIGNS)
+def test_example_designs_build_and_prove(name: str, trained: Path, tmp_path: Path) -> None:
+    run = fpgaq("build", trained / name, "--output", tmp_path / "out", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    report = require_equal(tmp_path / "out")
+    accuracy = report["accuracy"]
+    assert accuracy["original"] >= MINIMUM_ACCURACY[name]
+    assert accuracy["hardware"] == accuracy["frozen"]
+    assert report["resources"]["total"]["lut"] > 0
+    assert not list((tmp_path / "out").rglob("*.part"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("reuse", "family", "dsp"), [(64, "xc7", True), (32, "ice40", False)])
+def test_digits_folded(reuse: int, family: str, dsp: bool, trained: Path, tmp_path: Path) -> None:
+    layers = {"fc3": {"reuse_factor": 32}}  # 64 and 32 both divide its 32x10 matrix, 64 only with one input a cycle
+    folder = variant(trained, tmp_path, "digits_mlp", reuse_factor=reuse, family=family, layers=layers)
+    run = fpgaq("build", folder, "--output", tmp_path / "out", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    report = require_equal(tmp_path / "out")
+    assert report["timing"]["ii_cycles"] == reuse
+    assert (report["resources"]["total"]["dsp"] > 0) == dsp
+
+
+def test_wrong_accuracy_target_is_not_hidden(trained: Path, tmp_path: Path) -> None:
+    """Labels that are all wrong give accuracy 0, in the model and in the hardware: the figures are measured."""
+    import numpy as np
+
+    folder = variant(trained, tmp_path, "digits_mlp")
+    np.save(folder / "y_test.npy", (np.load(folder / "y_test.npy") + 100))
+    run = fpgaq("build", folder, "--check-only", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "accuracy: original 0.0000, frozen 0.0000" in run.stderr
+
+
+@pytest.mark.parametrize("seconds", [1.0, 6.0, 12.0])
+def test_interrupted_build_leaves_nothing(seconds: float, trained: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fpgaq", "build", trained / "digits_mlp", "--output", tmp_path / "out" / "d"],
+        env={**os.environ, "FPGAQ_CACHE": str(cache)},  # empty, so that the build is still busy
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "Traceback" not in said or seconds < 2  # before the command line is up, Python itself answers
+    left = list((tmp_path / "out").iterdir()) if (tmp_path / "out").exists() else []
+    assert left == []
+
+
+def test_full_disk_is_an_error_and_leaves_nothing(trained: Path, tmp_path: Path) -> None:
+    def no_large_files() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    run = fpgaq(
+        "build", trained / "digits_mlp", "--output", tmp_path / "out" / "d", cwd=tmp_path, preexec_fn=no_large_files
+    )
+    assert run.returncode == 2, run.stderr
+    assert "File too large" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert list((tmp_path / "out").iterdir()) == []
