@@ -211,8 +211,9 @@ class DatapathWriter:
             kept = self._bits(op.x, max(interval_width(lo, hi), op.shift + 1), op.shift, stage)
             low = self._bits(op.x, op.shift, 0, stage) if even else ""
         if even:  # a tie leaves zeros below: clear the last bit, half to even
-            tie = f"{width}'d1" if width > 1 else "1'd1"
-            lines.append(f"assign {rounded} = {kept} & ~(({low}) == {op.shift}'d0 ? {tie} : {width}'d0);")
+            tie = f"{low} == {op.shift}'d0"
+            mask = f"{{{width - 1}'d0, {tie}}}" if width > 1 else f"({tie})"
+            lines.append(f"assign {rounded} = {kept} & ~{mask};")
         else:
             lines.append(f"assign {rounded} = {kept};")
         bounds = (lo >> op.shift, hi >> op.shift)

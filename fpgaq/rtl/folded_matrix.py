@@ -20,7 +20,7 @@ from fpgaq.rtl.verilog import Module, Port, constant, instance
 
 #: Depth from which a ROM is a block RAM; below it is logic. In between a tool's own choice is poor.
 BLOCK_ROM_DEPTH = 512
-#: Registers between the last beat of a vector and its result.
+#: Registers between the last beat of a vector and its result, without those of the adder tree.
 _PIPELINE = 4
 
 
@@ -72,7 +72,8 @@ class FoldedMatrix:
     @property
     def latency(self) -> int:
         """Cycles from a vector accepted to its result."""
-        return self.ii + _PIPELINE
+        tree_levels = (self.inputs_per_cycle - 1).bit_length()
+        return self.ii + _PIPELINE + tree_levels // 2
 
     @cached_property
     def result_type(self) -> FixedType:

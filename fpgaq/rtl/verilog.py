@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+_LINE = 116
 #: Reserved words that a layer may be called.
 KEYWORDS = frozenset(
     """
@@ -61,15 +62,19 @@ class Module:
     def __str__(self) -> str:
         head = [f"// {line}".rstrip() for line in self.comment]
         ports = ",\n".join(f"    {port}" for port in self.ports)
-        body = [f"    {line}".rstrip() for line in self.body]
+        body = [f"    {line}".rstrip() for text in self.body for line in text.split("\n")]
         return "\n".join([*head, f"module {self.name} (", ports, ");", *body, "endmodule", ""])
 
 
 def instance(module: str, name: str, connections: dict[str, str], parameters: dict[str, object] | None = None) -> str:
-    """Return an instance with named connections on one line."""
+    """Return an instance with named connections, on one line if that is short."""
     values = ", ".join(f".{k}({v})" for k, v in (parameters or {}).items())
     ports = ", ".join(f".{k}({v})" for k, v in connections.items())
-    return f"{module} {f'#({values}) ' if values else ''}{name} ({ports});"
+    head = f"{module} {f'#({values}) ' if values else ''}{name} ("
+    if len(head) + len(ports) <= _LINE:
+        return f"{head}{ports});"
+    lines = ",\n".join(f"    .{k}({v})" for k, v in connections.items())
+    return f"{head}\n{lines}\n);"
 
 
 def vector(width: int) -> str:

@@ -4,7 +4,8 @@
 //            BEATS cycles make one group of LANES outputs; GROUPS groups make the output vector, group 0 in the low
 //            bits. The weight ROM is outside: word `address` must appear on `weights` one enabled clock after it is asked
 //            for, input 0 of lane 0 in the low bits, then its other inputs, then lane 1. So must the biases of a group.
-// Latency    GROUPS * BEATS + 4 cycles from a vector accepted to its result.
+// Latency    GROUPS * BEATS + 4 + floor(log2(INPUTS) / 2) cycles from a vector accepted to its result; log2 rounded up:
+//            the products of a beat are added by a tree with a register after every second level.
 // II         GROUPS * BEATS cycles (the reuse factor).
 // Parameters N_IN, IN_W      elements and bits of the input vector; IN_SIGNED its signedness.
 //            INPUTS, LANES   inputs and outputs multiplied per cycle; INPUTS * BEATS = N_IN.
@@ -45,6 +46,9 @@ module folded_matrix #(
     localparam int unsigned CYCLES = BEATS * GROUPS;
     localparam int unsigned BEAT_W = BEATS > 1 ? $clog2(BEATS) : 1;
     localparam int unsigned PRODUCT_W = IN_W + 1 + WEIGHT_W;
+    localparam int unsigned LEVELS = INPUTS > 1 ? $clog2(INPUTS) : 0;
+    localparam int unsigned LEAVES = 1 << LEVELS;
+    localparam int unsigned TREE = LEVELS / 2;
 
     initial begin
         if (INPUTS * BEATS != N_IN) $error("folded_matrix: INPUTS * BEATS must be N_IN");
@@ -58,6 +62,7 @@ module folded_matrix #(
     // --- sequence: which weights, which inputs ---------------------------------------------------------------------
     logic busy, vector_last, last_cycle, last_beat, accept;
     logic [BEAT_W-1:0] beat;
+    logic [GROUP_W-1:0] group_0;
 
     assign last_beat  = beat == BEAT_W'(BEATS - 1);
     assign last_cycle = address == ADDRESS_W'(CYCLES - 1);
@@ -69,13 +74,13 @@ module folded_matrix #(
             busy    <= 1'b0;
             address <= '0;
             beat    <= '0;
-            group   <= '0;
+            group_0 <= '0;
         end else if (enable) begin
             busy <= accept | (busy & ~last_cycle);
             if (busy) begin
                 address <= last_cycle ? '0 : address + 1'b1;
                 beat    <= last_beat ? '0 : beat + 1'b1;
-                if (last_beat) group <= last_cycle ? '0 : group + 1'b1;
+                if (last_beat) group_0 <= last_cycle ? '0 : group_0 + 1'b1;
             end
         end
     end
@@ -108,21 +113,36 @@ module folded_matrix #(
             done_1   <= last_beat;
             final_1  <= last_cycle;
             last_1   <= vector_last;
-            group_1  <= group;
+            group_1  <= group_0;
         end
     end
 
-    // --- stage 2: products ------------------------------------------------------------------------------------------
-    logic valid_2, first_2, done_2, final_2, last_2;
-    logic [GROUP_W-1:0] group_2;
+    // --- stage 2: products, and the registers of the tree behind them: what goes along with them ----------------------
+    logic [TREE:0] valid_t, first_t, done_t, final_t, last_t;
+    logic [GROUP_W-1:0] group_t [TREE+1];
     logic [LANES*ACC_W-1:0] biases_2;
     always_ff @(posedge clk) begin
-        if (!rst_n) valid_2 <= 1'b0;
-        else if (enable) valid_2 <= valid_1;
+        if (!rst_n) valid_t[0] <= 1'b0;
+        else if (enable) valid_t[0] <= valid_1;
         if (enable) begin
-            {first_2, done_2, final_2, last_2} <= {first_1, done_1, final_1, last_1};
-            group_2  <= group_1;
-            biases_2 <= biases;
+            {first_t[0], done_t[0], final_t[0], last_t[0]} <= {first_1, done_1, final_1, last_1};
+            group_t[0] <= group_1;
+            biases_2   <= biases;
+        end
+    end
+    // The bias ROM is asked as much later as the tree takes.
+    logic [GROUP_W-1:0] asked [TREE+1];
+    assign asked[0] = group_0;
+    assign group = asked[TREE];
+    for (genvar t = 0; t < TREE; t++) begin : along
+        always_ff @(posedge clk) begin
+            if (!rst_n) valid_t[t+1] <= 1'b0;
+            else if (enable) valid_t[t+1] <= valid_t[t];
+            if (enable) begin
+                {first_t[t+1], done_t[t+1], final_t[t+1], last_t[t+1]} <= {first_t[t], done_t[t], final_t[t], last_t[t]};
+                group_t[t+1] <= group_t[t];
+                asked[t+1]   <= asked[t];
+            end
         end
     end
 
@@ -134,12 +154,12 @@ module folded_matrix #(
             valid_3   <= 1'b0;
             out_valid <= 1'b0;
         end else if (enable) begin
-            valid_3   <= valid_2;
+            valid_3   <= valid_t[TREE];
             out_valid <= valid_3 & final_3;
         end
         if (enable) begin
-            {done_3, final_3, last_3} <= {done_2, final_2, last_2};
-            group_3  <= group_2;
+            {done_3, final_3, last_3} <= {done_t[TREE], final_t[TREE], last_t[TREE]};
+            group_3  <= group_t[TREE];
             out_last <= last_3;
         end
     end
@@ -156,14 +176,27 @@ module folded_matrix #(
             always_ff @(posedge clk) if (enable) products[i*PRODUCT_W+:PRODUCT_W] <= p;
         end
 
-        logic signed [ACC_W-1:0] sum, start, accumulator;
-        assign start = first_2 ? biases_2[l*ACC_W+:ACC_W] : accumulator;
-        always_comb begin
-            sum = start;
-            for (int unsigned i = 0; i < INPUTS; i++)
-                sum = sum + ACC_W'($signed(products[i*PRODUCT_W+:PRODUCT_W]));
+        for (genvar level = 0; level <= LEVELS; level++) begin : tree
+            logic signed [ACC_W-1:0] value [LEAVES >> level];
+            for (genvar k = 0; k < (LEAVES >> level); k++) begin : node
+                if (level == 0) begin : leaf
+                    if (k < INPUTS) begin : product
+                        assign value[k] = ACC_W'($signed(products[k*PRODUCT_W+:PRODUCT_W]));
+                    end else begin : missing
+                        assign value[k] = '0;
+                    end
+                end else if (level % 2 == 0) begin : registered
+                    always_ff @(posedge clk)
+                        if (enable) value[k] <= tree[level-1].value[2*k] + tree[level-1].value[2*k+1];
+                end else begin : pair
+                    assign value[k] = tree[level-1].value[2*k] + tree[level-1].value[2*k+1];
+                end
+            end
         end
-        always_ff @(posedge clk) if (enable & valid_2) accumulator <= sum;
+
+        logic signed [ACC_W-1:0] start, accumulator;
+        assign start = first_t[TREE] ? biases_2[l*ACC_W+:ACC_W] : accumulator;
+        always_ff @(posedge clk) if (enable & valid_t[TREE]) accumulator <= start + tree[LEVELS].value[0];
 
         for (genvar g = 0; g < GROUPS; g++) begin : result
             always_ff @(posedge clk)
