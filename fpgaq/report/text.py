@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich import box
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
@@ -13,7 +14,7 @@ GATE_TITLES = {
     "csim_vs_golden": "HLS C++ (g++) = golden model",
     "rtl_vs_golden": "SystemVerilog (Verilator) = golden model",
 }
-_RESOURCES = (("lut", "LUT"), ("ff", "FF"), ("dsp", "DSP"), ("bram18", "BRAM18"))
+_RESOURCES = (("lut", "LUT"), ("ff", "FF"), ("dsp", "DSP"), ("bram18", "BRAM"))
 
 
 def print_report(report: dict[str, Any], console: Console, folder: str) -> None:
@@ -31,8 +32,13 @@ def print_report(report: dict[str, Any], console: Console, folder: str) -> None:
     console.print(Group(*parts))
 
 
+def _table(*titles: str) -> Table:
+    """Return a table that fits a terminal of 80 columns."""
+    return Table(*titles, box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
+
+
 def _gates(report: dict[str, Any]) -> Table:
-    table = Table("gate", "verdict", "samples", "mismatches", title_justify="left")
+    table = _table("gate", "verdict", "samples", "mismatches")
     for name, gate in report["gates"].items():
         verdict = Text("equal", "green") if gate["passed"] else Text("DIFFERENT", "bold red")
         table.add_row(GATE_TITLES.get(name, name), verdict, str(gate["samples"]), str(gate["mismatches"]))
@@ -40,7 +46,7 @@ def _gates(report: dict[str, Any]) -> Table:
 
 
 def _accuracy(report: dict[str, Any]) -> Table:
-    table = Table("model", "accuracy", "distance from the original")
+    table = _table("model", "accuracy", "distance from the original")
     accuracy, distance = report["accuracy"] or {}, report["distance"]
     for key, title in (("original", "original (float Keras)"), ("frozen", "frozen"), ("hardware", "hardware (RTL)")):
         value = accuracy.get(key)
@@ -55,7 +61,7 @@ def _accuracy(report: dict[str, Any]) -> Table:
 
 def _layers(report: dict[str, Any]) -> Table:
     found = report["resources"]
-    table = Table("layer", "weights", "zeros", "reuse", "latency", "II", *(title for _, title in _RESOURCES))
+    table = _table("layer", "weights", "zeros", "reuse", "cycles", "II", *(title for _, title in _RESOURCES))
     for column in table.columns[1:]:
         column.justify = "right"
     seen: set[str] = set()
@@ -72,7 +78,7 @@ def _layers(report: dict[str, Any]) -> Table:
             *(str(counts[key]) if counts else "" for key, _ in _RESOURCES),
         )
     if found:
-        title = f"total ({found['family']}{', sum of layers' if found['total_is_sum'] else ''})"
+        title = f"total {found['family']}{', sum of layers' if found['total_is_sum'] else ''}"
         timing = report["timing"]
         cycles = (str(timing["predicted_latency_cycles"]), str(timing["predicted_ii_cycles"]))
         table.add_section()
