@@ -107,7 +107,7 @@ class Csim:
 
     def _codes(self, name: str, values: np.ndarray) -> IntArray:
         scaled = np.ldexp(values, self.graph.nodes[name].type.frac)
-        if np.any(scaled != np.rint(scaled)):
+        if not np.isfinite(scaled).all() or np.any(scaled != np.rint(scaled)):
             raise GateError(
                 f"layer {name!r}: the C++ simulation returned values off the grid of {self.graph.nodes[name].type}"
             )

@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from hls4ml.model.types import NamedType
+from hls4ml.model.types import NamedType, UnspecifiedPrecisionType
 
 from fpgaq.config import Options
 from fpgaq.errors import ConfigError, ModelError
@@ -83,6 +83,7 @@ class Deriver:
                     f"supported are {', '.join(sorted(_LOWERINGS))}"
                 )
             lower(self, layer)
+            _settle_unused_types(layer)
         self._require_distinct_type_names()
         self.result.graph = Graph(self.model.config.get_project_name(), self.nodes, tuple(self.model.outputs))
         return self.result
@@ -176,6 +177,13 @@ class Deriver:
             precision=to_hls(frozen.type),
             data=frozen.values,
         )
+
+
+def _settle_unused_types(layer: Any) -> None:
+    """Give the type of the result to what hls_config left 'auto' and no operation uses, as the parameter of a ReLU."""
+    for type_ in layer.types.values():
+        if isinstance(type_.precision, UnspecifiedPrecisionType):
+            type_.precision = layer.get_output_variable().type.precision
 
 
 def _feeds_matrix(layer: Any) -> bool:

@@ -95,7 +95,7 @@ def _to_user_type(
     frozen = Dyadic(np.clip(codes, to.min, to.max).astype(np.int64), to.frac)
     error = float(np.abs(frozen.values - values).max(initial=0.0))
     if error == 0.0:
-        return frozen, None
+        return dyadic.exact(values), None  # bits of a wider type that are always zero would only widen the sums
     if exact:
         needed = dyadic.exact(values).type
         raise ConfigError(
