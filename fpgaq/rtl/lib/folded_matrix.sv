@@ -45,7 +45,8 @@ module folded_matrix #(
 
     localparam int unsigned CYCLES = BEATS * GROUPS;
     localparam int unsigned BEAT_W = BEATS > 1 ? $clog2(BEATS) : 1;
-    localparam int unsigned PRODUCT_W = IN_W + 1 + WEIGHT_W;
+    // No bit more: yosys (0.70) loses the register of a doubled sign bit when it packs the others into a DSP block.
+    localparam int unsigned PRODUCT_W = IN_W + WEIGHT_W;
     localparam int unsigned LEVELS = INPUTS > 1 ? $clog2(INPUTS) : 0;
     localparam int unsigned LEAVES = 1 << LEVELS;
     localparam int unsigned TREE = LEVELS / 2;

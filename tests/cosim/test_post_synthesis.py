@@ -1,0 +1,98 @@
+"""Whole designs after synthesis: the netlist of the top in the same bench as its sources."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cosim_designs import codes, written
+
+from fpgaq.cosim import Simulation, SimulationResult
+from fpgaq.design import Design
+from fpgaq.ir import FixedType, Graph, Overflow, Rounding, golden
+from fpgaq.ir.ops import Input, MatMul, Requantize
+from fpgaq.rtl.words import pack
+from fpgaq.synth import Netlist, netlist
+
+SAMPLES = 60
+
+
+def layer(name: str, width: int, reuse: int) -> Graph:
+    """One matrix of weights as wide as the inputs, and a cast."""
+    rng = np.random.default_rng(2)
+    limit = 1 << (width - 1)
+    return Graph(
+        name,
+        [
+            Input(name="x", inputs=(), type=FixedType(width, 0, True), layer="x", shape=(4,)),
+            MatMul(
+                name="fc",
+                inputs=("x",),
+                type=FixedType(2 * width + 2, 0, True),
+                layer="fc",
+                weight=rng.integers(-limit, limit, (4, 3)),
+                weight_frac=0,
+                bias=rng.integers(-limit, limit, 3),
+                reuse=reuse,
+            ),
+            Requantize(
+                name="cast",
+                inputs=("fc",),
+                type=FixedType(width, -2, True),
+                layer="fc",
+                source_frac=0,
+                rounding=Rounding.RND_CONV,
+                overflow=Overflow.SAT,
+            ),
+        ],
+        ("cast",),
+    )
+
+
+def simulated(design: Design, sources: list[Path], work: Path) -> SimulationResult:
+    words = pack(codes(design, SAMPLES), design.hardware.source.type)
+    after = design.hardware.latency + 3 * design.hardware.ii
+    return Simulation(sources, design.name, work).run(words, seed=4, reset_after=after)
+
+
+def equals_golden(design: Design, result: SimulationResult) -> bool:
+    want = golden.run(design.graph, [codes(design, SAMPLES)])[0]
+    passes = (result.stream, result.stalled, result.after_reset)
+    return all(
+        seen is not None and seen.complete and seen.lasts_equal and np.array_equal(design.unpack(seen.words), want)
+        for seen in passes
+    )
+
+
+def synthesized(graph: Graph, folder: Path) -> tuple[Design, Netlist]:
+    design = written(graph, folder)
+    return design, netlist(design.sources, design.name, work=folder / "synth")
+
+
+@pytest.mark.slow
+def test_unrolled(tmp_path: Path) -> None:
+    """Equal to golden, with stalls and a reset; then one flipped bit of one LUT."""
+    design, made = synthesized(layer("flat", 3, 1), tmp_path)
+    result = simulated(design, [made.path, *made.models], tmp_path / "sound")
+    assert equals_golden(design, result)
+    assert result.stale == 0
+    assert (result.stream.latency, result.stream.ii) == (design.hardware.latency, 1)
+
+    text = made.path.read_text()
+    # An inverter or buffer on a data path: both of its entries are used.
+    faulty, count = re.subn(r"(\.INIT\(4'h)([0-9a-f])", lambda m: f"{m[1]}{int(m[2], 16) ^ 2:x}", text, count=1)
+    assert count == 1
+    (tmp_path / "faulty.v").write_text(faulty)
+    assert not equals_golden(design, simulated(design, [tmp_path / "faulty.v", *made.models], tmp_path / "faulty"))
+
+
+@pytest.mark.slow
+def test_folded_with_dsp_blocks(tmp_path: Path) -> None:
+    design, made = synthesized(layer("lanes", 10, 4), tmp_path)
+    assert made.resources.dsp == 3
+    result = simulated(design, [made.path, *made.models], tmp_path / "sound")
+    assert equals_golden(design, result)
+    assert result.stale == 0
+    assert (result.stream.latency, result.stream.ii) == (design.hardware.latency, 4)
