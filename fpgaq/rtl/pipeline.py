@@ -54,14 +54,18 @@ def schedule(path: Datapath, clock_ps: float, model: DelayModel) -> Schedule:
     """
     budget = max(clock_ps - model.overhead, 1.0)
     delays = [min(float(delay(model, path, op, n)), budget) for n, op in enumerate(path.ops)]
-    stages = max(_earliest(path, delays, budget, [0] * len(path.ops)), default=0) + 1
+    soonest = _earliest(path, delays, budget, [0] * len(path.ops))
+    stages = max(soonest, default=0) + 1
     latest = _latest(path, delays, budget, stages)
     fixed = [0] * len(path.ops)
     for cut in range(1, stages):
         earliest = _earliest(path, delays, budget, fixed)
         after = _minimum_cut(path, earliest, latest, cut)
         fixed = [cut if n in after else f for n, f in enumerate(fixed)]
-    return Schedule(stages, tuple(fixed), tuple(_last_uses(path, fixed, stages)))
+    # A cut that is the cheapest by itself may leave dearer ones to the stages behind it.
+    latest = [s if path.operands(n) else 0 for n, s in enumerate(latest)]
+    plans = [Schedule(stages, tuple(s), tuple(_last_uses(path, s, stages))) for s in (fixed, soonest, latest)]
+    return min(plans, key=lambda plan: plan.register_bits(path))
 
 
 def _earliest(path: Datapath, delays: list[float], budget: float, at_least: list[int]) -> list[int]:
