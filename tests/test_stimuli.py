@@ -16,7 +16,6 @@ from fpgaq.ir import FixedType, Graph
 from fpgaq.ir.ops import Input
 from fpgaq.stimuli import load_array, random_codes, real_codes
 
-
 FIVE_BITS = FixedType(5, 2, True)
 
 

@@ -158,8 +158,10 @@ def load_report(folder: Path) -> Report:
     path = folder / REPORT_FILE
     try:
         report: Report = json.loads(path.read_text())
-    except (OSError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{folder} holds no report ({error}); build the design first") from None
+    if not isinstance(report, dict):
+        raise ConfigError(f"{path} is not a report; build the design again")
     if report.get("schema") != SCHEMA_VERSION:
         raise ConfigError(
             f"{path} has report schema {report.get('schema')!r}, this version reads {SCHEMA_VERSION}; build the "
