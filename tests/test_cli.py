@@ -1,0 +1,310 @@
+"""The command line: exit codes, one-paragraph errors, what a build leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import jsonschema
+import keras
+import numpy as np
+import pytest
+from keras_models import dense, sequential
+from qkeras import QActivation
+from typer.testing import CliRunner, Result
+
+import fpgaq
+import fpgaq.report.content as content
+from fpgaq.cli import app
+from fpgaq.workspace import building
+
+COMMANDS = ("build", "convert", "sim", "synth", "report", "doctor")
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
+
+
+def refused(*arguments: object) -> str:
+    """Call with bad input: exit code 2, one paragraph on stderr, nothing on stdout; return the paragraph."""
+    result = call(*arguments)
+    assert result.exit_code == 2, result.output
+    assert "Traceback" not in result.output
+    lines = result.stderr.splitlines()
+    first = next(k for k, line in enumerate(lines) if line.startswith("fpgaq: "))
+    message = "\n".join(lines[first:])
+    assert "\n\n" not in message
+    assert len(message) < 1000
+    return message
+
+
+def in_process_of_its_own(code: str) -> str:
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def test_help_lists_the_commands_without_loading_the_libraries() -> None:
+    code = (
+        "import sys\nfrom fpgaq.cli import main\nsys.argv = ['fpgaq', '--help']\n"
+        "try:\n    main()\nexcept SystemExit as stop:\n    assert not stop.code\n"
+        "heavy = {'tensorflow', 'keras', 'hls4ml', 'numba', 'scipy', 'pyosys', 'numpy'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    text = in_process_of_its_own(code)
+    for command in COMMANDS:
+        assert re.search(rf"^\s+{command}\s+\w", text, re.MULTILINE), command
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str) -> None:
+    result = call(command, "--help")
+    assert result.exit_code == 0
+    assert f"fpgaq {command}" in result.output or "Usage:" in result.output
+
+
+def test_version() -> None:
+    result = call("--version")
+    assert (result.exit_code, result.output) == (0, f"fpgaq {fpgaq.__version__}\n")
+
+
+def test_no_arguments_show_the_help() -> None:
+    result = call()
+    assert result.exit_code == 2
+    assert "Commands" in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nosuch"], ["convert", "m.keras"], ["report", "x", "--format", "xml"], ["build"]]
+)
+def test_wrong_usage_is_exit_code_2(arguments: list[str]) -> None:
+    assert call(*arguments).exit_code == 2
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    result = call("--debug", "report", tmp_path)
+    assert result.exit_code == 2
+    assert "Traceback (most recent call last)" in result.stderr
+    assert result.stderr.rstrip().splitlines()[-1].startswith("fpgaq: ")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cli")
+    built = sequential(
+        dense(4, name="fc1"),
+        QActivation("quantized_relu(3,1)", name="act"),
+        keras.layers.Dense(3, activation="softmax", name="fc2"),
+    )
+    built.save(folder / "small.keras")
+    rng = np.random.default_rng(0)
+    np.save(folder / "x.npy", rng.uniform(-2, 2, (60, 6)))
+    np.save(folder / "y.npy", rng.integers(0, 3, 60))
+    return folder / "small.keras"
+
+
+@pytest.mark.parametrize("command", ["sim", "synth", "report"])
+def test_folders_that_are_no_builds_are_refused(tmp_path: Path, command: str) -> None:
+    assert "none" in refused(command, tmp_path / "none")
+    (tmp_path / "design.json").write_text("{")
+    (tmp_path / "report.json").write_text("{")
+    assert re.search(r"is not a built design|holds no report", refused(command, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "has no design.yaml"),
+        ("sampels: 3", "key 'sampels' is unknown; known are"),
+        ("jobs: 0", "key 'jobs': Input should be greater than or equal to 1, got 0"),
+        ("samples: 0", "key 'samples': Input should be greater than or equal to 1, got 0"),
+        ("a: [", "is not valid YAML"),
+        ("model: none.keras", "none.keras is missing, and so is"),
+        ("train: nothing.py", "model.keras is missing, and so is"),
+    ],
+)
+def test_bad_designs_are_refused(tmp_path: Path, text: str | None, message: str) -> None:
+    (tmp_path / "d").mkdir()
+    if text is not None:
+        (tmp_path / "d" / "design.yaml").write_text(text)
+    assert message in refused("build", tmp_path / "d", "-o", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_training_script_that_fails_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "design.yaml").write_text("")
+    for script, message in (("", "did not write"), ("raise SystemExit(3)", "ended with 3")):
+        (tmp_path / "train.py").write_text(script)
+        assert message in refused("build", tmp_path, "-o", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_design_folder_is_refused(tmp_path: Path) -> None:
+    assert "none is not a folder; give the folder that holds design.yaml" in refused("build", tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--jobs", "0"], "option 'jobs': Input should be greater than or equal to 1, got 0"),
+        (["--samples", "0"], "option 'samples': Input should be greater than or equal to 1, got 0"),
+        (["--input-precision", "fixed<8>"], "'fixed<8>' is not a precision"),
+        (["--input-precision", "fixed<80,6>"], "do not fit 63 bits"),
+        (["--family", "spartan"], "family 'spartan' is unknown; known are xc7"),
+        (["--io-type", "serial"], "option 'io_type'"),
+        (["--reuse-factor", "7"], "layer 'fc1': reuse factor 7 does not divide its 6x4 matrix; legal neighbours are"),
+        (["--labels", "y.npy"], "labels need inputs: give both, or none"),
+        (["--inputs", "none.npy"], "none.npy does not exist; give a .npy file"),
+        (["--inputs", "text.npy"], "text.npy is not a .npy array"),
+        (["--inputs", "nan.npy"], "nan.npy: it contains NaN or infinity; clean the data"),
+        (["--inputs", "shape.npy"], "shape.npy: shape [5, 4] does not fit; expected (samples, 6)"),
+        (["--inputs", "x.npy", "--labels", "few.npy"], "few.npy: 2 labels for 60 inputs"),
+        (["--weights", "w.h5"], "a .json model needs --weights FILE.h5, and only that one does"),
+    ],
+)
+def test_bad_options_are_refused_and_leave_nothing(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", np.load(model.parent / "x.npy"))
+    np.save("y.npy", np.load(model.parent / "y.npy"))
+    np.save("few.npy", np.zeros(2))
+    np.save("nan.npy", np.full((5, 6), np.nan))
+    np.save("shape.npy", np.zeros((5, 4)))
+    Path("text.npy").write_text("1 2 3")
+    before = sorted(os.listdir())
+    assert message in refused("convert", model, "-o", "out", *options)
+    assert sorted(os.listdir()) == before
+
+
+def test_io_stream_is_not_available_yet(model: Path, tmp_path: Path) -> None:
+    message = refused("convert", model, "-o", tmp_path / "out", "--io-type", "io_stream")
+    assert "io_type 'io_stream' is not available yet; use io_parallel" in message
+
+
+def test_model_files_that_are_none_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "m.h5").write_text("hello")
+    assert "m.h5 is damaged or not a Keras .h5 file" in refused("convert", tmp_path / "m.h5", "-o", tmp_path / "out")
+    assert "none.keras does not exist" in refused("convert", tmp_path / "none.keras", "-o", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_unsupported_layers_are_refused(tmp_path: Path) -> None:
+    sequential(keras.layers.Conv1D(2, 2, name="conv"), inputs=(6, 1)).save(tmp_path / "m.keras")
+    message = refused("convert", tmp_path / "m.keras", "-o", tmp_path / "out")
+    assert "layer 'conv': Conv1D layers are not supported" in message
+
+
+def test_output_folders_that_cannot_be_used_are_refused(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.tex").write_text("x")
+    assert "is a file; choose another one" in refused("convert", model, "-o", tmp_path / "file")
+    assert "cannot write to" in refused("convert", model, "-o", tmp_path / "file" / "out")
+    assert "cannot write to /proc" in refused("convert", model, "-o", "/proc/fpgaq/out")
+    assert "holds something else than a build" in refused("convert", model, "-o", tmp_path / "full")
+    assert os.listdir(tmp_path / "full") == ["thesis.tex"]
+    with building(tmp_path / "busy"):
+        assert "another build is writing" in refused("convert", model, "-o", tmp_path / "busy")
+
+
+def test_check_only_says_what_would_be_rounded_and_writes_nothing(model: Path, tmp_path: Path) -> None:
+    options = ["--weight-precision", 5, "--input-precision", "fixed<4,2>", "--samples", 50, "--check-only"]
+    result = call("convert", model, "-o", tmp_path / "out", *options)
+    assert result.exit_code == 0
+    text = " ".join(result.stderr.split())
+    assert "fc2 weight -> fixed<5," in text
+    assert "keras_vs_golden: 50 samples, 0 mismatches" in text
+    assert not (tmp_path / "out").exists()
+
+
+# --- one whole build, and everything that can be done with it -----------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def built(model: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    """A built folder, with real inputs and labels, and what the command said."""
+    output = tmp_path_factory.mktemp("built") / "net"
+    options = ["--weight-precision", 5, "--input-precision", "fixed<4,2>", "--samples", 100]
+    data = ["--inputs", model.parent / "x.npy", "--labels", model.parent / "y.npy"]
+    return output, call("convert", model, "-o", output, *options, *data)
+
+
+def test_a_build_passes_every_gate_and_reports_it(built: tuple[Path, Result]) -> None:
+    folder, result = built
+    assert result.exit_code == 0, result.output
+    report = json.loads((folder / "report.json").read_text())
+    schema = json.loads((Path(content.__file__).parent / "schema.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(report)
+    assert report["passed"]
+    assert [g["samples"] for g in report["gates"].values()] == [100] * 3
+    assert report["accuracy"]["samples"] == 60
+    assert report["accuracy"]["frozen"] == report["accuracy"]["hardware"]
+    assert report["timing"]["latency_cycles"] == report["timing"]["predicted_latency_cycles"]
+    assert report["resources"]["total"]["lut"] > 0
+    assert result.stdout.count("equal") == 3
+    assert not [p for p in folder.parent.iterdir() if p != folder]
+
+
+@pytest.mark.parametrize("form", ["text", "json", "markdown", "junit"])
+def test_every_form_of_the_report(built: tuple[Path, Result], form: str) -> None:
+    folder, _ = built
+    result = call("report", folder, "--format", form)
+    assert result.exit_code == 0
+    short = call("report", folder, f"--{form}") if form != "text" else call("report", folder)
+    assert short.stdout == result.stdout
+    if form == "json":
+        assert json.loads(result.stdout) == json.loads((folder / "report.json").read_text())
+    elif form == "junit":
+        assert ElementTree.fromstring(result.stdout).attrib["failures"] == "0"
+    else:
+        assert "net" in result.stdout
+
+
+def test_simulation_is_repeated_and_a_planted_fault_is_exit_code_1(built: tuple[Path, Result], tmp_path: Path) -> None:
+    """One weight of the golden model changed: C++ and SystemVerilog both differ from it."""
+    folder = Path(shutil.copytree(built[0], tmp_path / "net"))
+    good = call("sim", folder, "--samples", 20)
+    assert good.exit_code == 0, good.output
+    assert good.stderr.count("20 samples, 0 mismatches, equal") == 2
+    document = json.loads((folder / "graph.json").read_text())
+    matrix = [n for n in document["nodes"] if n["op"] == "matmul"][-1]
+    matrix["weight"][0][1] += 1 if matrix["weight"][0][1] < 0 else -1
+    (folder / "graph.json").write_text(json.dumps(document))
+    bad = call("sim", folder, "--samples", 20)
+    assert bad.exit_code == 1
+    assert re.search(
+        r"csim_vs_golden: 20 samples, \d+ mismatches, DIFFERENT: layer 'fc2', sample \d+, element 1",
+        " ".join(bad.stderr.split()),
+    )
+
+
+def test_inputs_of_a_repeated_simulation_are_checked(built: tuple[Path, Result], tmp_path: Path) -> None:
+    folder, _ = built
+    np.save(tmp_path / "shape.npy", np.zeros((3, 5)))
+    np.save(tmp_path / "float.npy", np.zeros((3, 6)))
+    np.save(tmp_path / "range.npy", np.full((3, 6), 99))
+    np.save(tmp_path / "nan.npy", np.full((3, 6), np.nan))
+    assert "shape [3, 5] does not fit" in refused("sim", folder, "--inputs", tmp_path / "shape.npy")
+    assert "NaN" in refused("sim", folder, "--inputs", tmp_path / "nan.npy")
+    assert "integer codes of shape (samples, 6) are needed" in refused("sim", folder, "--codes", tmp_path / "float.npy")
+    assert "do not fit fixed<4,2>" in refused("sim", folder, "--codes", tmp_path / "range.npy")
+    assert "does not exist" in refused("sim", folder, "--inputs", tmp_path / "none.npy")
+    assert "choose one of" in refused("sim", folder, "--samples", 3, "--codes", tmp_path / "range.npy")
+
+
+def test_unknown_families_are_refused(built: tuple[Path, Result]) -> None:
+    assert re.search(r"family '?spartan'?|unknown", refused("synth", built[0], "--family", "spartan"))
+
+
+def test_reports_of_another_schema_are_refused(built: tuple[Path, Result], tmp_path: Path) -> None:
+    report = json.loads((built[0] / "report.json").read_text())
+    report["schema"] = 99
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    assert "report schema 99, this version reads 1; build the design again" in refused("report", tmp_path)
