@@ -138,8 +138,9 @@ class Hardware:
     def modules(self) -> Mapping[str, Module]:
         """Return the generated modules by name, the top last; each goes into a file of its own."""
         modules: dict[str, Module] = {}
+        library = {path.stem for path in resources.rtl_library().glob("*.sv")}
         for module in [*(m for block in self.blocks for m in block.hardware.modules()), self.top()]:
-            if module.name in modules:
+            if module.name in modules or module.name in library:
                 raise ModelError(
                     f"design {self.graph.name!r}: two modules are called {module.name!r}; rename the design or a layer"
                 )

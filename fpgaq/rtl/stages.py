@@ -74,7 +74,7 @@ def split(graph: Graph) -> list[Layer]:
     if not groups:
         raise ModelError(f"design {graph.name!r}: it computes nothing; give a model with at least one layer")
     names = identifiers(f"{graph.name}_{group[0].layer}" for group in groups)
-    return [_layer(graph, group, name) for group, name in zip(groups, names.values(), strict=True)]
+    return [_layer(graph, group, name) for group, name in zip(groups, names, strict=True)]
 
 
 def _layer(graph: Graph, group: list[Node], name: str) -> Layer:

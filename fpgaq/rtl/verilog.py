@@ -6,18 +6,27 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 _LINE = 116
-#: Reserved words that a layer may be called.
+#: Reserved words of IEEE 1800-2017, annex B.
 KEYWORDS = frozenset(
     """
-    accept_on alias always and assert assign automatic before begin bind bit bool buf byte case cell class config
-    const cover default design disable do edge else end endcase endfunction endmodule enum event expect export
-    extern final for force forever fork function generate genvar global if import initial inout input inside
-    instance int integer interface join let library local localparam logic longint macromodule matches module nand
-    negedge new nor not null or output package packed parameter posedge primitive priority program property
-    protected pure rand real ref reg release repeat return sequence shortint signed soft solve specify static string
-    strong struct super supply0 supply1 table tagged task this throughout time timeprecision timeunit tran tri type
-    typedef union unique unsigned use uwire var vectored virtual void wait wand weak while wildcard wire with within
-    wor xnor xor
+    accept_on alias always always_comb always_ff always_latch and assert assign assume automatic before begin bind
+    bins binsof bit break buf bufif0 bufif1 byte case casex casez cell chandle checker class clocking cmos config
+    const constraint context continue cover covergroup coverpoint cross deassign default defparam design disable
+    dist do edge else end endcase endchecker endclass endclocking endconfig endfunction endgenerate endgroup
+    endinterface endmodule endpackage endprimitive endprogram endproperty endsequence endspecify endtable endtask
+    enum event eventually expect export extends extern final first_match for force foreach forever fork forkjoin
+    function generate genvar global highz0 highz1 if iff ifnone ignore_bins illegal_bins implements implies import
+    incdir include initial inout input inside instance int integer interconnect interface intersect join join_any
+    join_none large let liblist library local localparam logic longint macromodule matches medium modport module
+    nand negedge nettype new nexttime nmos nor noshowcancelled not notif0 notif1 null or output package packed
+    parameter pmos posedge primitive priority program property protected pull0 pull1 pulldown pullup
+    pulsestyle_ondetect pulsestyle_onevent pure rand randc randcase randsequence rcmos real realtime ref reg
+    reject_on release repeat restrict return rnmos rpmos rtran rtranif0 rtranif1 s_always s_eventually s_nexttime
+    s_until s_until_with scalared sequence shortint shortreal showcancelled signed small soft solve specify
+    specparam static string strong strong0 strong1 struct super supply0 supply1 sync_accept_on sync_reject_on table
+    tagged task this throughout time timeprecision timeunit tran tranif0 tranif1 tri tri0 tri1 triand trior trireg
+    type typedef union unique unique0 unsigned until until_with untyped use uwire var vectored virtual void wait
+    wait_order wand weak weak0 weak1 while wildcard wire with within wor xnor xor
     """.split()  # noqa: SIM905  a list of a hundred quoted words is harder to read
 )
 
@@ -87,10 +96,10 @@ def constant(value: int, width: int) -> str:
     return f"{width}'d{value & ((1 << width) - 1)}"
 
 
-def identifiers(names: Iterable[str]) -> dict[str, str]:
-    """Return a legal and unique identifier for every name."""
+def identifiers(names: Iterable[str]) -> list[str]:
+    """Return a legal identifier for every name, each another one, also where case does not count."""
     used: set[str] = set()
-    result: dict[str, str] = {}
+    result: list[str] = []
     for name in names:
         plain = "".join(c if c.isascii() and c.isalnum() else "_" for c in name) or "layer"
         if plain[0].isdigit() or plain in KEYWORDS:
@@ -100,5 +109,5 @@ def identifiers(names: Iterable[str]) -> dict[str, str]:
             k += 1
             candidate = f"{plain}_{k}"
         used.add(candidate.lower())
-        result[name] = candidate
+        result.append(candidate)
     return result

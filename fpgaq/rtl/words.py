@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,7 +13,7 @@ from fpgaq.ir.types import FixedType, IntArray
 def pack(codes: IntArray, type_: FixedType) -> list[int]:
     """Return one word per sample; `codes` has shape (samples, ...)."""
     width, mask = type_.width, (1 << type_.width) - 1
-    flat = codes.reshape(codes.shape[0], -1).tolist()
+    flat = codes.reshape(codes.shape[0], math.prod(codes.shape[1:])).tolist()
     words = []
     for row in flat:
         word = 0
