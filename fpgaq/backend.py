@@ -84,7 +84,8 @@ class FpgaqBackend(VitisBackend):
             ),
             [own],
         )
-        self._default_flow = flow("ip", None, [front, init, optimize, types, own, templates])
+        check = flow("check", [f"{NAME}:check_type_names"], [types])
+        self._default_flow = flow("ip", None, [front, init, optimize, types, check, own, templates])
         self._writer_flow = flow("write", [f"{NAME}:content_stamp", f"{NAME}:write_hls"], [self._default_flow])
 
     def get_custom_source(self) -> dict[str, Any]:

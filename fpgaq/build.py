@@ -154,9 +154,11 @@ def quality(
             "max_abs": float(np.abs(np.argmax(original, 1) - frozen[:, 0]).max()),
             "argmax_agreement": same,
         }
+    ends_in_softmax = _ends_in_softmax(design.origin.model)
     if design.options.head == "softmax":
-        return accuracy, _distance(original, frozen, "probabilities")
-    if _ends_in_softmax(design.origin.model):
+        probabilities = original if ends_in_softmax else _softmax(original)
+        return accuracy, _distance(probabilities, frozen, "probabilities")
+    if ends_in_softmax:
         return accuracy, _distance(original, _softmax(frozen), "probabilities")
     return accuracy, _distance(original, frozen, "outputs")
 

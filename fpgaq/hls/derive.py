@@ -84,22 +84,8 @@ class Deriver:
                 )
             lower(self, layer)
             _settle_unused_types(layer)
-        self._require_distinct_type_names()
         self.result.graph = Graph(self.model.config.get_project_name(), self.nodes, tuple(self.model.outputs))
         return self.result
-
-    def _require_distinct_type_names(self) -> None:
-        """Refuse two types of one C++ name: hls4ml would write only one of them."""
-        seen: dict[str, str] = {}
-        for layer in self.model.get_layers():
-            variables = [v.type for v in (*layer.get_variables(), *layer.get_weights())]
-            for type_ in (*variables, *layer.types.values()):
-                if seen.setdefault(type_.name, str(type_.precision)) != str(type_.precision):
-                    raise ModelError(
-                        f"layer {layer.name!r}: C++ type {type_.name} would be both {seen[type_.name]} and "
-                        f"{type_.precision}; "
-                        "rename the layer"
-                    )
 
     def emit(self, node: Node) -> Node:
         """Append a node after giving it the narrowest type that holds its exact result."""

@@ -12,7 +12,7 @@ from fpgaq.errors import ModelError
 
 
 class SeparateHead(ModelOptimizerPass):
-    """Take a final softmax off the integer network: leave it out, or end in the class index, softmax or not."""
+    """Give the network the head that was asked for, in place of a final softmax or behind the logits."""
 
     def __init__(self) -> None:
         self.name = "separate_head"
@@ -20,21 +20,33 @@ class SeparateHead(ModelOptimizerPass):
     def transform(self, model: Any) -> bool:
         head = make_options(model.config.get_config_value("Fpgaq")).head
         for layer in list(model.get_layers()):
-            if layer.class_name != "Softmax":
-                continue
-            if layer.name not in model.outputs:
-                raise ModelError(
-                    f"layer {layer.name!r}: softmax inside the network is not integer arithmetic; it is only supported "
-                    "as the last layer"
-                )
-            if head == "logits":
-                model.remove_node(layer)
-            elif head == "argmax":
-                model.replace_node(layer, model.make_node("ArgMax", layer.name, {}, list(layer.inputs)))
-        last = model.graph[model.outputs[0]]
-        if head == "argmax" and last.class_name != "ArgMax":
-            model.insert_node(model.make_node("ArgMax", f"{last.name}_argmax", {}, [last.name]))
+            if layer.class_name == "Softmax":
+                self._replace(model, layer, head)
+        if head != "logits" and len(model.outputs) == 1:
+            last = model.graph[model.outputs[0]]
+            if last.class_name not in ("ArgMax", "Softmax"):
+                kind, attributes = _HEADS[head]
+                node = model.make_node(kind, f"{last.name}_{head}", dict(attributes), [last.outputs[0]])
+                model.insert_node(node)
+                last.get_output_variable().type.name = f"layer{last.index}_t"  # only the new output is result_t
         return False
+
+    def _replace(self, model: Any, layer: Any, head: str) -> None:
+        if layer.name not in model.outputs:
+            raise ModelError(
+                f"layer {layer.name!r}: softmax inside the network is not integer arithmetic; it is only supported "
+                "as the last layer"
+            )
+        if head == "logits":
+            model.remove_node(layer)
+        elif head == "argmax":
+            model.replace_node(layer, model.make_node("ArgMax", layer.name, {}, list(layer.inputs)))
+
+
+_HEADS: dict[str, tuple[str, dict[str, Any]]] = {
+    "argmax": ("ArgMax", {}),
+    "softmax": ("Softmax", {"activation": "softmax", "axis": -1}),
+}
 
 
 class DeriveTypes(ModelOptimizerPass):
@@ -48,6 +60,25 @@ class DeriveTypes(ModelOptimizerPass):
 
         options = make_options(model.config.get_config_value("Fpgaq"))
         model.derivation = Deriver(model, options).run()
+        return False
+
+
+class CheckTypeNames(ModelOptimizerPass):
+    """Refuse two types of one C++ name: hls4ml would write only one of them."""
+
+    def __init__(self) -> None:
+        self.name = "check_type_names"
+
+    def transform(self, model: Any) -> bool:
+        seen: dict[str, str] = {}
+        for layer in model.get_layers():
+            variables = [v.type for v in (*layer.get_variables(), *layer.get_weights())]
+            for type_ in (*variables, *layer.types.values()):
+                if seen.setdefault(type_.name, str(type_.precision)) != str(type_.precision):
+                    raise ModelError(
+                        f"layer {layer.name!r}: C++ type {type_.name} would be both {seen[type_.name]} and "
+                        f"{type_.precision}; rename the layer"
+                    )
         return False
 
 
@@ -66,4 +97,9 @@ class ContentStamp(ModelOptimizerPass):
         return False
 
 
-PASSES = {"separate_head": SeparateHead, "derive_types": DeriveTypes, "content_stamp": ContentStamp}
+PASSES = {
+    "separate_head": SeparateHead,
+    "derive_types": DeriveTypes,
+    "check_type_names": CheckTypeNames,
+    "content_stamp": ContentStamp,
+}
