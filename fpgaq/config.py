@@ -104,7 +104,7 @@ def load_design(folder: Path) -> DesignConfig:
         raise ConfigError(f"{folder} has no design.yaml; write one, or use `fpgaq convert` for a bare model file")
     try:
         values = yaml.safe_load(path.read_text()) or {}
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid YAML: {error}") from None
     if not isinstance(values, dict):
         raise ConfigError(f"{path} must hold keys and values, not {type(values).__name__}")
@@ -119,11 +119,11 @@ def load_design(folder: Path) -> DesignConfig:
 
 def _validated(kind: type[Any], values: dict[str, Any], what: str) -> Any:
     try:
-        return kind(**values)
+        return kind(**{str(key): value for key, value in values.items()})
     except ValidationError as error:
-        known = ", ".join(sorted(kind.model_fields))
         lines = []
         for problem in error.errors():
+            known = ", ".join(sorted((LayerOptions if problem["loc"][0] == "layers" else kind).model_fields))
             where = ".".join(map(str, problem["loc"]))
             if problem["type"] == "extra_forbidden":
                 lines.append(f"{what} {where!r} is unknown; known are {known}")

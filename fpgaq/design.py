@@ -81,7 +81,7 @@ class Design:
         try:
             options = make_options(json.loads((folder / _DESIGN_FILE).read_text())["options"])
             graph = files.loads((folder / _GRAPH_FILE).read_text())
-        except (OSError, KeyError, json.JSONDecodeError) as error:
+        except (OSError, KeyError, TypeError, ValueError) as error:
             raise ConfigError(
                 f"{folder} is not a built design ({error}); make one with fpgaq build or convert"
             ) from None

@@ -110,11 +110,14 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("command", ["sim", "synth", "report"])
-def test_folders_that_are_no_builds_are_refused(tmp_path: Path, command: str) -> None:
+@pytest.mark.parametrize("text", [b"{", b"[]", b"{}", b"\xff\xfe", b""])
+def test_folders_that_are_no_builds_are_refused(tmp_path: Path, command: str, text: bytes) -> None:
     assert "none" in refused(command, tmp_path / "none")
-    (tmp_path / "design.json").write_text("{")
-    (tmp_path / "report.json").write_text("{")
-    assert re.search(r"is not a built design|holds no report", refused(command, tmp_path))
+    for name in ("design.json", "graph.json", "report.json"):
+        (tmp_path / name).write_bytes(text)
+    assert re.search(
+        r"is not a built design|holds no report|is not a report|report schema None", refused(command, tmp_path)
+    )
 
 
 @pytest.mark.parametrize(

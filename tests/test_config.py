@@ -27,7 +27,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"reuse": 2}, r"option 'reuse' is unknown; known are .*reuse_factor"),
     ({"layers": {"fc1": {"reuse_factor": 0}}}, r"option 'layers.fc1.reuse_factor': .*got 0"),
     ({"layers": {"fc1": 3}}, r"option 'layers.fc1': .*got 3"),
-    ({"layers": {"fc1": {"reuse": 3}}}, r"option 'layers.fc1.reuse' is unknown"),
+    ({"layers": {"fc1": {"reuse": 3}}}, r"option 'layers.fc1.reuse' is unknown; known are reuse_factor, strategy$"),
     ({"samples": float("nan")}, r"option 'samples'"),
 ]
 
@@ -88,12 +88,14 @@ def test_an_empty_design_is_all_defaults(tmp_path: Path) -> None:
         ("a: [\n", r"design\.yaml is not valid YAML"),
         ("a: b: c\n", r"design\.yaml is not valid YAML"),
         ("- model\n", r"design\.yaml must hold keys and values, not list"),
+        ("1: 2\n", r"design\.yaml: key '1' is unknown; known are"),
+        (b"\xff\xfe", r"design\.yaml is not valid YAML"),
         ("hello\n", r"design\.yaml must hold keys and values, not str"),
         ("model: [1]\n", r"key 'model': .*got \[1\]"),
         ("!!python/object/apply:os.system ['touch executed']\n", r"design\.yaml is not valid YAML"),
     ],
 )
-def test_bad_designs_are_refused(tmp_path: Path, text: str, message: str) -> None:
+def test_bad_designs_are_refused(tmp_path: Path, text: str | bytes, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_design(written(tmp_path / "d", text))
 
