@@ -21,8 +21,8 @@ def options() -> str:
     lines = [
         "# Options",
         "",
-        "Keys of `design.yaml`; those of the first table are also options of `fpgaq convert` (underscores become dashes)",
-        "and keyword arguments of `fpgaq.convert`. A key that is not here is an error.",
+        "Keys of `design.yaml`; those of the first table are also options of `fpgaq convert` (underscores become",
+        "dashes) and keyword arguments of `fpgaq.convert`. A key that is not here is an error.",
         "",
         *_table(Options.model_fields),
         "",
@@ -48,11 +48,12 @@ def _table(fields: dict[str, Any]) -> list[str]:
 def report() -> str:
     """Return the table of the report's keys."""
     schema = json.loads((Path(fpgaq.report.__file__).parent / "schema.json").read_text())
+    version = schema["properties"]["schema"]["const"]
     lines = [
         "# report.json",
         "",
-        f"Schema version {schema['properties']['schema']['const']}; the JSON Schema is `fpgaq/report/schema.json`. `[]` is an",
-        "element of a list, `*` any name.",
+        f"Schema version {version}; the JSON Schema is `fpgaq/report/schema.json`. `[]` is an element of a list, `*` any",
+        "name.",
         "",
         "| key | meaning |",
         "|---|---|",
