@@ -52,8 +52,8 @@ def report() -> str:
     lines = [
         "# report.json",
         "",
-        f"Schema version {version}; the JSON Schema is `fpgaq/report/schema.json`. `[]` is an element of a list, `*` any",
-        "name.",
+        f"Schema version {version}; the JSON Schema is `fpgaq/report/schema.json`. `[]` is an element of a list,",
+        "`*` any name.",
         "",
         "| key | meaning |",
         "|---|---|",

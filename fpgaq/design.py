@@ -323,8 +323,8 @@ class Design:
         records = self.simulate(codes, probes=True, stalled_samples=0).stream.probes
         values = {}
         for block, record in zip(self.hardware.blocks, records[1:], strict=True):
-            if block.probe is not None:
-                node = self.graph.nodes[block.probe]
+            if block.probe is not None and block.out_count == self.graph.bounds[block.probe].lo.size:
+                node = self.hardware.optimized.nodes[block.probe]
                 values[block.probe] = unpack(record, node.type, block.out_width, block.out_count)
         return values
 

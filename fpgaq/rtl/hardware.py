@@ -16,6 +16,7 @@ from fpgaq.errors import ConfigError, ModelError
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Bounds, Node, Operand, frozen_array
 from fpgaq.ir.ops import ArgMax, Softmax
+from fpgaq.ir.passes import optimize
 from fpgaq.ir.types import FixedType
 from fpgaq.rtl.argmax_layer import ArgMaxLayer
 from fpgaq.rtl.delays import MODELS, adder_inputs
@@ -75,7 +76,12 @@ class Hardware:
     @cached_property
     def blocks(self) -> list[Block]:
         """The chain of modules."""
-        return [block for layer in split(self.graph) for block in self._blocks(layer)]
+        return [block for layer in split(self.optimized) for block in self._blocks(layer)]
+
+    @cached_property
+    def optimized(self) -> Graph:
+        """The graph that is built: the same outputs, without what the hardware does not need."""
+        return optimize(self.graph)
 
     def _blocks(self, layer: Layer) -> list[Block]:
         width, count = layer.result.type.width, layer.n_out

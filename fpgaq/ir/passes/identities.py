@@ -1,0 +1,59 @@
+"""Drop operations that change nothing, and casts that lose nothing in front of another cast."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from fpgaq.ir.graph import Graph
+from fpgaq.ir.node import Node
+from fpgaq.ir.ops import Clip, Relu, Requantize, Reshape
+from fpgaq.ir.types import FixedType
+
+
+def drop_identities(graph: Graph) -> Graph:
+    """Return the graph without identities; outputs keep their node, and so does what gives a tensor its type."""
+    renamed: dict[str, str] = {}
+    nodes: list[Node] = []
+    for node in graph.nodes.values():
+        node = dataclasses.replace(node, inputs=tuple(renamed.get(i, i) for i in node.inputs))
+        if node.name not in graph.outputs and _is_identity(graph, node):
+            renamed[node.name] = node.inputs[0]
+            continue
+        nodes.append(_merged(graph, node, {n.name: n for n in nodes}))
+    return _without_unused(Graph(graph.name, nodes, graph.outputs))
+
+
+def _is_identity(graph: Graph, node: Node) -> bool:
+    if not node.inputs or graph.nodes[node.inputs[0]].type != node.type:
+        return False
+    x = graph.bounds[node.inputs[0]]
+    lo, hi = x.hull
+    if isinstance(node, Reshape):
+        return x.lo.shape == graph.bounds[node.name].lo.shape
+    if isinstance(node, Relu):
+        return lo >= 0
+    if isinstance(node, Clip):
+        return node.least <= lo and hi <= node.most
+    return isinstance(node, Requantize) and node.shift == 0 and node.type.covers(lo, hi)
+
+
+def _merged(graph: Graph, node: Node, before: dict[str, Node]) -> Node:
+    """Let a cast read what an exact cast in front of it reads."""
+    if not isinstance(node, Requantize):
+        return node
+    inner = before[node.inputs[0]]
+    if not isinstance(inner, Requantize) or inner.shift > 0:
+        return node
+    lo, hi = graph.bounds[inner.inputs[0]].hull
+    wide = FixedType.from_interval(lo << -inner.shift, hi << -inner.shift, inner.type.frac)
+    if not inner.type.covers(lo << -inner.shift, hi << -inner.shift) or wide.width > 62:
+        return node
+    return dataclasses.replace(node, inputs=inner.inputs, source_frac=inner.source_frac)
+
+
+def _without_unused(graph: Graph) -> Graph:
+    needed = set(graph.outputs) | {n.name for n in graph.inputs}
+    for node in reversed(list(graph.nodes.values())):
+        if node.name in needed:
+            needed.update(node.inputs)
+    return Graph(graph.name, [n for n in graph.nodes.values() if n.name in needed], graph.outputs)

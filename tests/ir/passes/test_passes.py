@@ -1,0 +1,151 @@
+"""Every pass keeps every output code; each does what it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fpgaq.ir import golden
+from fpgaq.ir.graph import Graph
+from fpgaq.ir.node import Node
+from fpgaq.ir.ops import Affine, Clip, Input, MatMul, Relu, Requantize, Reshape
+from fpgaq.ir.passes import drop_dead_channels, drop_identities, fold_scales, optimize
+from fpgaq.ir.types import FixedType, Overflow, Rounding
+
+PASSES = (drop_identities, fold_scales, drop_dead_channels, optimize)
+ANY = FixedType(60, 0, True)
+
+
+class Chain:
+    """Builds a chain of nodes with exact types."""
+
+    def __init__(self, n: int, type_: FixedType) -> None:
+        self.nodes: list[Node] = [Input(name="x", inputs=(), type=type_, layer="x", shape=(n,))]
+
+    def add(self, cls: type[Node], name: str, frac: int, **parameters: object) -> None:
+        source = self.nodes[-1].name
+        node = cls(name=name, inputs=(source,), type=FixedType(60, frac, True), layer=name, **parameters)
+        lo, hi = Graph("g", [*self.nodes, node], (name,)).bounds[name].hull
+        narrow = FixedType.from_interval(lo, hi, frac)
+        self.nodes.append(cls(name=name, inputs=(source,), type=narrow, layer=name, **parameters))
+
+    def cast(self, name: str, type_: FixedType, rounding: Rounding, overflow: Overflow) -> None:
+        source = self.nodes[-1]
+        self.nodes.append(
+            Requantize(
+                name=name,
+                inputs=(source.name,),
+                type=type_,
+                layer=name,
+                source_frac=source.type.frac,
+                rounding=rounding,
+                overflow=overflow,
+            )
+        )
+
+    @property
+    def frac(self) -> int:
+        return self.nodes[-1].type.frac
+
+    def graph(self) -> Graph:
+        return Graph("g", self.nodes, (self.nodes[-1].name,))
+
+
+@st.composite
+def chains(draw: st.DrawFn) -> Graph:
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n = int(rng.integers(1, 7))
+    chain = Chain(n, FixedType(int(rng.integers(1, 5)), int(rng.integers(0, 3)), bool(rng.integers(2))))
+    for k in range(int(rng.integers(1, 4))):
+        m = int(rng.integers(1, 7))
+        weight = rng.integers(-4, 5, (n, m)) * (rng.random((n, m)) < 0.5) * (rng.random((n, 1)) < 0.7)
+        reuse = 1 if rng.random() < 0.8 else n * m
+        chain.add(
+            MatMul, f"m{k}", chain.frac + 1, weight=weight, weight_frac=1, bias=rng.integers(-9, 9, m), reuse=reuse
+        )
+        if rng.random() < 0.5:
+            scale = rng.choice([-4, -1, 0, 1, 2, 3], m) if rng.random() < 0.3 else rng.choice([-4, -1, 1, 2, 8], m)
+            chain.add(Affine, f"a{k}", chain.frac + 1, scale=scale, scale_frac=1, bias=rng.integers(-9, 9, m))
+        if rng.random() < 0.5:
+            chain.add(Relu, f"r{k}", chain.frac)
+        if rng.random() < 0.3:
+            source = chain.nodes[-1]
+            inputs = (source.name,)
+            chain.nodes.append(Reshape(name=f"l{k}", inputs=inputs, type=source.type, layer=f"l{k}", shape=(m,)))
+        if rng.random() < 0.2:
+            chain.add(Clip, f"c{k}", chain.frac, least=-50, most=60)
+        for c in range(int(rng.integers(0, 3))):
+            type_ = FixedType(int(rng.integers(2, 9)), int(rng.integers(-1, 4)), bool(rng.integers(2)))
+            chain.cast(f"q{k}{c}", type_, rng.choice(list(Rounding)), rng.choice(list(Overflow)))
+        n = m
+    return chain.graph()
+
+
+def outputs(graph: Graph, seed: int = 0) -> list[list[int]]:
+    node = graph.inputs[0]
+    rng = np.random.default_rng(seed)
+    x = rng.integers(node.type.min, node.type.max, (64, *node.shape), endpoint=True)
+    x[0], x[1] = node.type.min, node.type.max
+    return golden.run(graph, [x])[0].tolist()
+
+
+@pytest.mark.parametrize("rewrite", PASSES)
+@settings(max_examples=150, deadline=None)
+@given(graph=chains())
+def test_outputs_are_kept(rewrite: Callable[[Graph], Graph], graph: Graph) -> None:
+    changed = rewrite(graph)
+    assert outputs(changed) == outputs(graph)
+    assert changed.nodes[changed.outputs[0]].type == graph.nodes[graph.outputs[0]].type
+
+
+def matrix_pair(first: np.ndarray, second: np.ndarray, bias: np.ndarray) -> Graph:
+    chain = Chain(first.shape[0], FixedType(4, 0, False))
+    chain.add(MatMul, "m0", 0, weight=first, weight_frac=0, bias=bias)
+    chain.add(Relu, "r0", 0)
+    chain.add(MatMul, "m1", 0, weight=second, weight_frac=0, bias=np.zeros(second.shape[1]))
+    return chain.graph()
+
+
+def test_channels_that_nobody_reads_and_constant_ones_go() -> None:
+    first = np.array([[1, 2, -1, 1], [3, 1, -2, 1]])
+    second = np.array([[1, 1], [0, 0], [1, 2], [2, 1]])  # channel 1 is not read, channel 2 never positive
+    changed = drop_dead_channels(matrix_pair(first, second, np.array([0, 0, 0, 5])))
+    assert changed.nodes["m0"].weight.shape == (2, 2)  # type: ignore[attr-defined]
+    assert changed.nodes["m1"].weight.tolist() == [[1, 1], [2, 1]]  # type: ignore[attr-defined]
+
+
+def test_a_constant_channel_moves_into_the_bias() -> None:
+    changed = drop_dead_channels(matrix_pair(np.array([[1, 0]]), np.array([[1], [3]]), np.array([0, 7])))
+    assert changed.nodes["m1"].bias.tolist() == [21]  # type: ignore[attr-defined]
+    assert changed.nodes["m0"].weight.tolist() == [[1]]  # type: ignore[attr-defined]
+
+
+def test_a_network_of_constants_keeps_a_channel() -> None:
+    changed = drop_dead_channels(matrix_pair(np.array([[0, 0]]), np.array([[1], [3]]), np.array([2, 7])))
+    assert outputs(changed) == [[23]] * 64
+
+
+@pytest.mark.parametrize(("scale", "folded"), [([2, -4], True), ([1, 0], True), ([3, 1], False)])
+def test_only_powers_of_two_are_folded(scale: list[int], folded: bool) -> None:
+    chain = Chain(2, FixedType(4, 0, True))
+    chain.add(MatMul, "m", 1, weight=np.array([[1, 2], [3, 4]]), weight_frac=1, bias=np.array([1, 2]))
+    chain.add(Affine, "a", 2, scale=np.array(scale), scale_frac=1, bias=np.array([5, 6]))
+    assert ("m" not in fold_scales(chain.graph()).nodes) == folded
+
+
+def test_casts_that_lose_nothing_are_merged() -> None:
+    chain = Chain(2, FixedType(4, 1, True))
+    chain.cast("wide", FixedType(8, 3, True), Rounding.TRN, Overflow.WRAP)
+    chain.cast("narrow", FixedType(3, 0, True), Rounding.RND_CONV, Overflow.SAT)
+    assert list(drop_identities(chain.graph()).nodes) == ["x", "narrow"]
+
+
+def test_a_rectifier_of_positive_values_goes() -> None:
+    chain = Chain(2, FixedType(4, 1, False))
+    chain.add(Relu, "r", 1)
+    chain.cast("q", FixedType(3, 0, False), Rounding.TRN, Overflow.SAT)
+    assert list(drop_identities(chain.graph()).nodes) == ["x", "q"]
