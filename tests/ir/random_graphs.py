@@ -9,7 +9,7 @@ import numpy as np
 
 from fpgaq.ir import FixedType, Graph, IntArray, Overflow, Rounding
 from fpgaq.ir.node import Node, Operand
-from fpgaq.ir.ops import Affine, ArgMax, Clip, Input, MatMul, Relu, Requantize, Reshape, Thresholds
+from fpgaq.ir.ops import Affine, ArgMax, Clip, Input, MatMul, Relu, Requantize, Reshape, Thresholds, softmax
 
 WIDE = 64
 
@@ -52,6 +52,9 @@ def random_node(kind: str, name: str, source: str, x: Operand, rng: np.random.Ge
     if kind == "reshape":
         size = int(np.prod(x.shape))
         return Reshape(**common, type=x.type, shape=(size,) if len(x.shape) > 1 else (1, size))
+    if kind == "softmax":
+        tables = {"exponentials": softmax.exp_table(), "inverses": softmax.inverse_table(channels)}
+        return softmax.Softmax(**common, type=softmax.TABLE_TYPE, source_frac=frac, **tables)
     return ArgMax(**common, type=FixedType(WIDE, 0, False))
 
 
@@ -71,7 +74,10 @@ def random_graph(seed: int, length: int = 6) -> Graph:
         nodes.append(node)
         operand = Operand(node.type, node.infer([operand]))
     if len(operand.shape) == 1 and rng.integers(2):
-        nodes.append(exactly_typed(random_node("argmax", "index", nodes[-1].name, operand, rng), [operand]))
+        node = random_node("argmax", "index", nodes[-1].name, operand, rng)
+        nodes.append(exactly_typed(node, [operand]))
+    elif len(operand.shape) == 1 and operand.shape[0] > 1:
+        nodes.append(random_node("softmax", "probabilities", nodes[-1].name, operand, rng))
     return Graph(f"random_{seed}", nodes, (nodes[-1].name,))
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 import operator
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ from random_graphs import WIDE, every_input, exactly_typed, random_node
 from fpgaq.errors import FpgaqError, ModelError
 from fpgaq.ir import FixedType, Graph, Overflow, Rounding, golden
 from fpgaq.ir.node import Node, Operand
-from fpgaq.ir.ops import OPS, Affine, ArgMax, Clip, Input, MatMul, Relu, Requantize, Reshape, Thresholds
+from fpgaq.ir.ops import OPS, Affine, ArgMax, Clip, Input, MatMul, Relu, Requantize, Reshape, Thresholds, softmax
 
 KINDS = sorted(set(OPS) - {"input"})
 X = Input(name="x", inputs=(), type=FixedType(3, 1, True), layer="x", shape=(2,))
@@ -27,6 +29,15 @@ AT: dict[str, Any] = {"name": "n", "inputs": ("x",), "layer": "fc1"}
 def operand_of(node: Input) -> Operand:
     """Return what a consumer of an input sees."""
     return Operand(node.type, node.infer([]))
+
+
+def softmax_by_hand(node: softmax.Softmax, x: list[int]) -> list[int]:
+    """Look the tables up by exact fractions: 1/64 a step of distance, ten bits of the sum, half to even at the end."""
+    far = [math.floor(Fraction(max(x) - v) / Fraction(2) ** node.source_frac * 64) for v in x]
+    e = [int(node.exponentials[min(k, 1023)]) for k in far]
+    step = Fraction(2) ** (len(x).bit_length() - 10)
+    inverse = int(node.inverses[min(math.floor(Fraction(sum(e), 1 << 16) / step), 1023)])
+    return [round(Fraction(v * inverse, 1 << 16)) for v in e]
 
 
 def value_by_hand(node: Node, x: list[int]) -> list[int]:
@@ -49,6 +60,8 @@ def value_by_hand(node: Node, x: list[int]) -> list[int]:
         return [int(node.codes[sum(v >= t for t in node.thresholds.tolist())]) for v in x]
     if isinstance(node, ArgMax):
         return [x.index(max(x))]
+    if isinstance(node, softmax.Softmax):
+        return softmax_by_hand(node, x)
     return x
 
 
@@ -59,10 +72,14 @@ def test_values_and_bounds_on_every_input(seed: int, kind: str) -> None:
     rng = np.random.default_rng(seed)
     type_ = FixedType(int(rng.integers(1, 4)), int(rng.integers(-1, 3)), bool(rng.integers(2)))
     source = Input(
-        name="x", inputs=(), type=type_, layer="x", shape=(3,) if kind == "argmax" else [(2,), (2, 1)][seed % 2]
+        name="x",
+        inputs=(),
+        type=type_,
+        layer="x",
+        shape=(3,) if kind in ("argmax", "softmax") else [(2,), (2, 1)][seed % 2],
     )
     node = random_node(kind, "n", "x", operand_of(source), rng)
-    if kind not in ("requantize", "reshape"):
+    if kind not in ("requantize", "reshape", "softmax"):
         node = exactly_typed(node, [operand_of(source)])
     graph = Graph("one", [source, node], ("n",))
     x = every_input(graph)
@@ -74,7 +91,7 @@ def test_values_and_bounds_on_every_input(seed: int, kind: str) -> None:
     assert bounds.lo.shape == values.shape[1:]
     assert node.type.covers(int(values.min()), int(values.max()))
     wraps = isinstance(node, Requantize) and node.overflow in (Overflow.WRAP, Overflow.SAT_ZERO)
-    if wraps:
+    if wraps or kind == "softmax":
         assert np.all(bounds.lo <= values.min(0))
         assert np.all(bounds.hi >= values.max(0))
         assert node.type.covers(*bounds.hull)
