@@ -27,9 +27,11 @@ module argmax_vector #(
     localparam int unsigned LEVELS = N > 1 ? $clog2(N) : 1;
     localparam int unsigned LEAVES = 1 << LEVELS;
 
-    initial begin
-        if (N < 1) $error("argmax_vector: N must be at least 1");
-        if ((1 << INDEX_W) < N) $error("argmax_vector: INDEX_W is too small for N");
+    if (N < 1) begin : g_check_0
+        $error("argmax_vector: N must be at least 1");
+    end
+    if ((1 << INDEX_W) < N) begin : g_check_1
+        $error("argmax_vector: INDEX_W is too small for N");
     end
 
     logic enable;

@@ -51,10 +51,14 @@ module folded_matrix #(
     localparam int unsigned LEAVES = 1 << LEVELS;
     localparam int unsigned TREE = LEVELS / 2;
 
-    initial begin
-        if (INPUTS * BEATS != N_IN) $error("folded_matrix: INPUTS * BEATS must be N_IN");
-        if (CYCLES < 2) $error("folded_matrix: with one cycle use an unrolled layer");
-        if (ADDRESS_W != $clog2(CYCLES)) $error("folded_matrix: ADDRESS_W is derived, do not set it");
+    if (INPUTS * BEATS != N_IN) begin : g_check_0
+        $error("folded_matrix: INPUTS * BEATS must be N_IN");
+    end
+    if (CYCLES < 2) begin : g_check_1
+        $error("folded_matrix: with one cycle use an unrolled layer");
+    end
+    if (ADDRESS_W != $clog2(CYCLES)) begin : g_check_2
+        $error("folded_matrix: ADDRESS_W is derived, do not set it");
     end
 
     // The whole engine stops while a result waits.

@@ -18,8 +18,8 @@ module pipeline_control #(
     output logic enable
 );
 
-    initial begin
-        if (STAGES < 1) $error("pipeline_control: STAGES must be at least 1");
+    if (STAGES < 1) begin : g_check
+        $error("pipeline_control: STAGES must be at least 1");
     end
 
     logic [STAGES-1:0] valid;

@@ -18,8 +18,8 @@ module skid_buffer #(
     output logic [WIDTH-1:0] out_data
 );
 
-    initial begin
-        if (WIDTH < 1) $error("skid_buffer: WIDTH must be at least 1");
+    if (WIDTH < 1) begin : g_check
+        $error("skid_buffer: WIDTH must be at least 1");
     end
 
     logic             full;

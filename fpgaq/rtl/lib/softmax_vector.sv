@@ -45,9 +45,11 @@ module softmax_vector #(
     localparam int unsigned LOSS = DROP > 0 ? DROP : 0;
     localparam int unsigned DISTANCE_W = W + 1 + GAIN;
 
-    initial begin
-        if (N < 2) $error("softmax_vector: N must be at least 2");
-        if (SUM_DROP + INDEX_W < SUM_W - 1) $error("softmax_vector: the sum does not fit its index");
+    if (N < 2) begin : g_check_0
+        $error("softmax_vector: N must be at least 2");
+    end
+    if (SUM_DROP + INDEX_W < SUM_W - 1) begin : g_check_1
+        $error("softmax_vector: the sum does not fit its index");
     end
 
     pipeline_control #(.STAGES(2 * LEVELS + 5)) control (

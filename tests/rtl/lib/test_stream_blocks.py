@@ -1,0 +1,274 @@
+"""Library blocks with valid/ready streams: a matrix of idle cycles, back-pressure, lengths, widths and depths."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cocotb_tools.runner import get_results, get_runner
+from random_layers import Chain
+
+from fpgaq import resources, toolchain
+from fpgaq.errors import ToolError
+from fpgaq.ir import FixedType, golden
+from fpgaq.rtl.hardware import make_hardware
+from fpgaq.rtl.verilog import Module
+from fpgaq.rtl.words import pack
+
+LIBRARY = resources.rtl_library()
+BLOCKS = ("pipeline_control", "skid_buffer", "argmax_vector", "folded_matrix", "softmax_vector")
+WORDS = 80
+#: idle x back-pressure x length of the bench
+MATRIX = 3 * 3 * 4
+
+DELAY_LINE = """\
+module delay_line #(parameter int unsigned STAGES = 1, parameter int unsigned WIDTH = 8) (
+    input  logic             clk,
+    input  logic             rst_n,
+    input  logic             in_valid,
+    output logic             in_ready,
+    input  logic             in_last,
+    input  logic [WIDTH-1:0] in_data,
+    output logic             out_valid,
+    input  logic             out_ready,
+    output logic             out_last,
+    output logic [WIDTH-1:0] out_data
+);
+    logic enable;
+    pipeline_control #(.STAGES(STAGES)) control (
+        .clk, .rst_n, .in_valid, .in_ready, .in_last, .out_valid, .out_ready, .out_last, .enable
+    );
+    logic [WIDTH-1:0] data [0:STAGES];
+    assign data[0] = in_data;
+    assign out_data = data[STAGES];
+    for (genvar k = 0; k < STAGES; k++) begin : stage
+        always_ff @(posedge clk) if (enable) data[k+1] <= data[k];
+    end
+endmodule
+"""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One block in the top: its text without the stream ports, widths, and what it computes from a word."""
+
+    name: str
+    module: str
+    in_width: int
+    out_width: int
+    compute: Callable[[list[int]], list[int]]
+    packs_last: bool = False
+
+    def ports(self) -> list[str]:
+        lines = []
+        for side, width, into in (("s", self.in_width, "input"), ("m", self.out_width, "output")):
+            back = "output" if into == "input" else "input"
+            lines += [
+                f"{into} logic {self.name}_{side}_tvalid",
+                f"{back} logic {self.name}_{side}_tready",
+                f"{into} logic {self.name}_{side}_tlast",
+                f"{into} logic [{width - 1}:0] {self.name}_{side}_tdata",
+            ]
+        return lines
+
+    def body(self) -> str:
+        def end(side: str, port: str) -> str:
+            signals = {s: f"{self.name}_{side}_t{s}" for s in ("valid", "ready", "last", "data")}
+            if self.packs_last:
+                signals["data"] = f"{{{signals.pop('last')}, {signals['data']}}}"
+            return ", ".join(f".{port}_{s}({signal})" for s, signal in signals.items())
+
+        return f"{self.module} u_{self.name} (.clk(clk), .rst_n(rst_n), {end('s', 'in')}, {end('m', 'out')});"
+
+
+def instances() -> tuple[list[Instance], list[Module]]:
+    """Blocks at several parameter values, and the generated modules that some need."""
+
+    def same(words: list[int]) -> list[int]:
+        return words
+
+    found = [
+        Instance(f"skid{w}", f"skid_buffer #(.WIDTH({w + 1}))", w, w, same, packs_last=True) for w in (1, 8, 33, 130)
+    ]
+    found += [
+        Instance(f"line{n}x{w}", f"delay_line #(.STAGES({n}), .WIDTH({w}))", w, w, same)
+        for n, w in ((1, 1), (2, 8), (3, 70), (8, 5))
+    ]
+    modules: list[Module] = []
+    chains = [
+        Chain("am5", 5, FixedType(3, 0, True), 0).argmax(),
+        Chain("am9", 9, FixedType(8, 0, False), 0).argmax(),
+        Chain("fold2", 4, FixedType(3, 0, True), 1).matmul(3, "dense", 4, 2),
+        Chain("fold4", 4, FixedType(3, 0, False), 2).matmul(3, "dense", 4, 4),
+        Chain("fold12", 4, FixedType(3, 0, True), 3).matmul(3, "dense", 4, 12),
+        Chain("fold16", 16, FixedType(2, 0, True), 4).matmul(3, "binary", 1, 2),
+    ]
+    for chain in chains:
+        graph = chain.graph
+        hardware = make_hardware(graph, 5.0, "xc7")
+        (block,) = hardware.blocks
+        modules += block.hardware.modules()
+        source, out = hardware.source.type, FixedType(block.out_width, 0, hardware.result.type.signed)
+        count = hardware.source.bounds.lo.size
+
+        def compute(words: list[int], graph=graph, source=source, count=count, out=out) -> list[int]:
+            mask = (1 << source.width) - 1
+            fields = [[w >> (k * source.width) & mask for k in range(count)] for w in words]
+            x = np.array(fields, dtype=np.int64)
+            x = x - ((x > source.max).astype(np.int64) << source.width)
+            return pack(golden.run(graph, [x])[0], out)
+
+        name = block.hardware.name
+        found.append(Instance(graph.name, name, count * source.width, block.out_width * block.out_count, compute))
+    return found, modules
+
+
+def write(folder: Path) -> list[Path]:
+    """Write the top and everything below it."""
+    blocks, modules = instances()
+    ports = ",\n    ".join(["input logic clk", "input logic rst_n", *(p for b in blocks for p in b.ports())])
+    body = "\n    ".join(b.body() for b in blocks)
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = {m.name: str(m) for m in modules}
+    texts |= {"delay_line": DELAY_LINE, "blocks": f"module blocks (\n    {ports}\n);\n    {body}\nendmodule\n"}
+    texts |= {name: (LIBRARY / f"{name}.sv").read_text() for name in BLOCKS if name != "softmax_vector"}
+    for name, text in texts.items():
+        (folder / f"{name}.sv").write_text(text)
+    return [folder / f"{name}.sv" for name in texts]
+
+
+def run(sources: list[Path], folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
+    """Run the bench; return how many cases ran and how many failed."""
+    rng = random.Random(9)
+    job = {}
+    for block in instances()[0]:
+        words = [rng.getrandbits(block.in_width) for _ in range(WORDS)]
+        job[block.name] = {"words": [f"{w:x}" for w in words], "results": [f"{r:x}" for r in block.compute(words)]}
+    (folder / "job.json").write_text(json.dumps(job))
+    for name, value in toolchain.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("COCOTB_LOG_LEVEL", "ERROR")
+    runner = get_runner("verilator")
+    quiet = {"log_file": folder / "build.log"}
+    build = folder / "build"
+    runner.build(
+        sources=sources,
+        hdl_toplevel="blocks",
+        build_dir=build,
+        always=True,
+        build_args=["-Wno-fatal", "-O3"],
+        **quiet,
+        timescale=("1ns", "1ps"),
+    )
+    monkeypatch.syspath_prepend(resources.benches())  # the runner hands sys.path on
+    with contextlib.suppress(SystemExit):  # how the runner tells of failed cases
+        runner.test(
+            test_module="stream_blocks",
+            hdl_toplevel="blocks",
+            build_dir=build,
+            test_dir=folder,
+            results_xml=str(folder / "results.xml"),
+            extra_env={"FPGAQ_JOB": str(folder / "job.json")},
+            log_file=folder / "test.log",
+            seed=1,
+        )
+    return get_results(folder / "results.xml")
+
+
+@pytest.mark.slow
+def test_matrix_of_stalls_lengths_and_widths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sound blocks pass all of it; a skid buffer that forgets what it keeps only where nobody stalls."""
+    sources = write(tmp_path / "rtl")
+    toolchain.lint(sources, "blocks")
+    assert run(sources, tmp_path, monkeypatch) == (MATRIX, 0)
+
+    skid = tmp_path / "rtl" / "skid_buffer.sv"
+    broken = skid.read_text().replace("if (!full) kept", "kept")
+    assert broken != skid.read_text()
+    skid.write_text(broken)
+    ran, failed = run(sources, tmp_path, monkeypatch)
+    assert ran == MATRIX
+    assert failed >= MATRIX // 2
+
+
+# --- parameters and tools ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_default_parameters_are_lint_clean(block: str) -> None:
+    toolchain.lint([LIBRARY / f"{name}.sv" for name in dict.fromkeys((block, "pipeline_control"))], block)
+
+
+@pytest.mark.parametrize(
+    ("block", "parameters", "message"),
+    [
+        ("pipeline_control", "STAGES(0)", "STAGES must be at least 1"),
+        ("skid_buffer", "WIDTH(0)", "WIDTH must be at least 1"),
+        ("argmax_vector", "N(0)", "N must be at least 1"),
+        ("argmax_vector", "N(5), .INDEX_W(2)", "INDEX_W is too small for N"),
+        ("folded_matrix", "N_IN(5)", "INPUTS . BEATS must be N_IN"),
+        ("folded_matrix", "N_IN(1), .BEATS(1)", "with one cycle use an unrolled layer"),
+        ("folded_matrix", "ADDRESS_W(7)", "ADDRESS_W is derived, do not set it"),
+        ("softmax_vector", "N(1)", "N must be at least 2"),
+    ],
+)
+def test_wrong_parameters_stop_elaboration(block: str, parameters: str, message: str, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.sv"
+    wrong.write_text(f"module wrong (input logic clk);\n  {block} #(.{parameters}) u (.clk(clk));\nendmodule\n")
+    with pytest.raises(ToolError, match=message):
+        # Other messages come first: the ports are open.
+        lint_everything([wrong, LIBRARY / f"{block}.sv", LIBRARY / "pipeline_control.sv"], "wrong")
+
+
+def lint_everything(sources: list[Path], top: str) -> None:
+    command = [str(toolchain.verilator()), "--lint-only", "-Wno-lint", "-Wno-PINMISSING", "--top-module", top]
+    files = [str(path) for path in dict.fromkeys(sources)]
+    run = subprocess.run([*command, *files], env=toolchain.environment(), capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise ToolError(run.stderr)
+
+
+_YOSYS = """
+import sys
+from pyosys import libyosys as ys
+design = ys.Design()
+*files, top = sys.argv[1:]
+for file in files:
+    ys.run_pass(f'read_verilog -sv -defer "{file}"', design)
+for command in (f"hierarchy -check -top {top}", "proc", "flatten", "opt_clean", "check -assert"):
+    ys.run_pass(command, design)
+"""
+
+
+def yosys(sources: list[Path], top: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", _YOSYS, *map(str, sources), top]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def warnings(said: subprocess.CompletedProcess[str]) -> list[str]:
+    """What yosys complains of; that small arrays become registers is meant."""
+    assert said.returncode == 0, said.stderr[-2000:]
+    lines = [line for line in (said.stdout + said.stderr).splitlines() if "Warning" in line]
+    return [line for line in lines if not re.match(r"Warning: Replacing memory \S+ with list of registers", line)]
+
+
+def test_yosys_reads_every_instance_without_a_warning(tmp_path: Path) -> None:
+    said = yosys(write(tmp_path), "blocks")
+    assert warnings(said) == []
+    for name in ("skid_buffer", "pipeline_control", "argmax_vector", "folded_matrix"):
+        assert name in said.stdout
+
+
+@pytest.mark.parametrize("block", ["softmax_vector"])
+def test_yosys_reads_the_default_without_a_warning(block: str) -> None:
+    said = yosys([LIBRARY / f"{block}.sv", LIBRARY / "pipeline_control.sv"], block)
+    assert warnings(said) == []
