@@ -18,7 +18,7 @@ from fpgaq.errors import FpgaqError, ModelError
 from fpgaq.frontend.frozen import exact_dtype, hls_name, original_outputs
 from fpgaq.hls.derive import Derivation
 from fpgaq.ir import FixedType, Graph, files, golden
-from fpgaq.ir.ops import Affine, Input, MatMul
+from fpgaq.ir.ops import Affine, Input, MatMul, Softmax
 
 L = keras.layers
 
@@ -213,6 +213,25 @@ def test_heads(head: str, layer: bool) -> None:
     chosen = values[:, 0] if head == "argmax" else values.argmax(1)
     assert values.shape[1] == (1 if head == "argmax" else 4)
     assert np.array_equal(original.argmax(1), chosen)
+
+
+@pytest.mark.parametrize("layer", [True, False])
+def test_the_softmax_table_passes_the_gate_and_comes_near_the_probabilities(layer: bool) -> None:
+    """With and without a softmax in the model. Keras has no such table: it is compared in front of it."""
+    model = sequential(dense(4, bits(5, 2), name="fc"), *([L.Softmax(name="sm")] if layer else []))
+    design = lowered(model, head="softmax")
+    passes(design)
+    x = stimuli(design)
+    assert design.origin is not None
+    original = original_outputs(design.origin.model, x, design.graph)
+    if not layer:
+        original = np.asarray(keras.ops.softmax(original))
+    probabilities = design.golden(x, raw=True) * design.graph.nodes[design.graph.outputs[0]].type.step
+    assert np.abs(probabilities - original).max() < 0.03
+    assert isinstance(design.graph.nodes[design.graph.outputs[0]], Softmax)
+    gate = with_changed_weight(design).keras_gate(x)
+    assert gate.first_mismatch is not None
+    assert gate.first_mismatch.layer == "fc"
 
 
 def test_argmax_needs_no_softmax() -> None:
