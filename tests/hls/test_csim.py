@@ -19,7 +19,8 @@ from written_designs import compiled, passed, traced_layers
 from fpgaq import toolchain
 from fpgaq.design import Design
 from fpgaq.errors import GateError, ToolError
-from fpgaq.ir.ops import MatMul
+from fpgaq.ir import Graph
+from fpgaq.ir.ops import MatMul, Softmax
 from fpgaq.stimuli import real_codes
 
 
@@ -114,6 +115,23 @@ def test_planted_faults_are_found_and_located(design: Design, tmp_path: Path, pl
     assert first.want == design._trace(x)[layer][first.sample].reshape(-1)[first.index]
     with pytest.raises(GateError, match=rf"gate csim_vs_golden failed for {gate.mismatches} of {len(x)} .*'{layer}'"):
         gate.require()
+
+
+def test_a_changed_softmax_table_is_found(tmp_path: Path) -> None:
+    """Keras has no such table, so C++ and golden model must hold each other to it."""
+    found = compiled(sequential(dense(4, bits(5, 2), name="fc")), tmp_path / "net", head="softmax")
+    x = stimuli(found)
+    passed(found.csim_gate(x))
+    nodes = list(found.graph.nodes.values())
+    last = nodes[-1]
+    assert isinstance(last, Softmax)
+    for table in ("exponentials", "inverses"):
+        entries = getattr(last, table).copy()
+        entries[64 if table == "exponentials" else 128 :] += 1
+        changed = [*nodes[:-1], dataclasses.replace(last, **{table: entries})]
+        gate = Design(Graph("net", changed, found.graph.outputs), found.options, found.folder).csim_gate(x)
+        assert gate.first_mismatch is not None
+        assert gate.first_mismatch.layer == last.name
 
 
 def library_of(design: Design, folder: Path, body: str) -> Design:
