@@ -137,11 +137,7 @@ def test_single_bits(tmp_path: Path) -> None:
         graphs += [
             Chain(f"bit_cast{k}", 3, type_, 5).requantize(width, to, drop, *mode).graph
             for k, (mode, drop, width, to) in enumerate(
-                (mode, drop, width, to)
-                for mode in MODES
-                for drop in (-1, 0, 1, 2)
-                for width in (1, 3)
-                for to in (False, True)
+                (mode, drop, width, to) for mode in MODES for drop in (0, 1) for width in (1, 3) for to in (False, True)
             )
         ]
         folder = tmp_path / str(signed)

@@ -106,8 +106,9 @@ CONFIGURATIONS = [
     (3, 2, 6, FixedType(1, 0, True), ""),
     (16, 9, 4, FixedType(8, 0, True), "nearest"),
     (7, 3, 21, FixedType(8, 0, False), "floor"),
-    (40, 13, 520, FixedType(2, 0, True), ""),  # ROM deep enough for a block RAM
 ]
+#: A ROM deep enough for a block RAM
+DEEP = (40, 13, 520, FixedType(2, 0, True), "")
 
 
 def designs(reuse: bool) -> list[Graph]:
@@ -139,7 +140,13 @@ def test_folded_equals_unrolled_equals_golden(tmp_path: Path) -> None:
     toolchain.lint(batch.sources, "batch")
 
 
-@pytest.mark.parametrize(("n_in", "n_out", "reuse", "type_", "tail"), CONFIGURATIONS)
+def test_deep_rom_equals_golden(tmp_path: Path) -> None:
+    graph = design("deep", *DEEP)
+    batch = Batch([graph], tmp_path)
+    check(graph, batch.hardware["deep"], batch.run(batch.stimulus(6))["deep"])
+
+
+@pytest.mark.parametrize(("n_in", "n_out", "reuse", "type_", "tail"), [*CONFIGURATIONS, DEEP])
 def test_prediction_of_designs(n_in: int, n_out: int, reuse: int, type_: FixedType, tail: str) -> None:
     hardware = make_hardware(design("net", n_in, n_out, reuse, type_, tail), 5.0, "xc7")
     rest = hardware.blocks[1:]
