@@ -6,6 +6,7 @@ module must therefore import nothing of hls4ml but leaf modules, and nothing of 
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from hls4ml.backends.fpga.fpga_backend import FPGABackend
@@ -32,14 +33,23 @@ class FpgaqWriter(VitisWriter):
     def write_hls(self, model: Any) -> None:
         """Write the project; a graph that belongs to a `fpgaq.Design` leaves the SystemVerilog to that."""
         super().write_hls(model)
-        if not getattr(model, "part_of_design", False):
+        if getattr(model, "part_of_design", False):
+            _make_relocatable(Path(model.config.get_output_dir()))
+        else:
             _design(model).write_hardware()
+
+
+def _make_relocatable(folder: Path) -> None:
+    """Take the folder's own path out of the project, and the copy of the model, which has a time stamp in it."""
+    (folder / "keras_model.keras").unlink(missing_ok=True)
+    config = folder / "hls4ml_config.yml"
+    lines = config.read_text().splitlines()
+    kept = [line.replace(str(folder), ".") for line in lines if not line.startswith("KerasModel:")]
+    config.write_text("\n".join(kept) + "\n")
 
 
 def _design(model: Any) -> Any:
     """Return the design whose folder is the hls4ml project's."""
-    from pathlib import Path
-
     from fpgaq.config import make_options
     from fpgaq.design import Design
 

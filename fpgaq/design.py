@@ -293,6 +293,8 @@ class Design:
         return gate, result
 
     def _stream_trouble(self, result: SimulationResult, want: IntArray) -> str:
+        if result.stale:
+            return f"after a reset in mid-stream, stale results were offered in {result.stale} cycles"
         for name, seen in (("under stalls", result.stalled), ("after a reset", result.after_reset)):
             if seen is None:
                 continue
@@ -302,8 +304,6 @@ class Design:
                 return f"{name}, results differ from those of the undisturbed stream"
             if not seen.lasts_equal:
                 return f"{name}, tlast did not stay with its vector"
-        if result.stale:
-            return f"after a reset in mid-stream, stale results were offered in {result.stale} cycles"
         if not result.stream.lasts_equal:
             return "tlast did not stay with its vector"
         predicted = (self.hardware.latency, self.hardware.ii)

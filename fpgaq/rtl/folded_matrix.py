@@ -44,6 +44,11 @@ class FoldedMatrix:
     source: Operand
     half: int = 0
 
+    def __post_init__(self) -> None:
+        reuse, n_in, n_out = self.matrix.reuse, self.matrix.n_in, self.matrix.n_out
+        if n_in * n_out % reuse or (n_in % reuse if reuse <= n_in else reuse % n_in):
+            raise self.matrix.fail(f"reuse factor {reuse} does not divide its {n_in}x{n_out} matrix")
+
     @property
     def inputs_per_cycle(self) -> int:
         """Elements of the input vector multiplied in a cycle."""
