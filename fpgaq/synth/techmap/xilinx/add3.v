@@ -4,8 +4,9 @@
 // Every LUT6_2 is a full adder (carry-save) and the half adder of the second row at once:
 //   O5 = majority(a, b, c)          the carry-save carry, used by the bit above
 //   O6 = a ^ b ^ c ^ carry_below    the propagate signal of the carry chain that adds sums and shifted carries
-// Negated operands are inverted inside the LUT; the ones that two's complement adds are the carry chain's CYINIT (first
-// negation) and the free carry into bit 0 (second), which is why there are at most two.
+// Negated operands are inverted inside the LUT; what two's complement adds for them is the carry chain's CYINIT, which is
+// why there are at most two negations. One adds 1, so the chain starts at bit 0. None and two add 0 and 2: bit 0 is then
+// the plain sum a ^ b ^ c, and the chain starts at bit 1.
 module add3 #(
     parameter W = 8,
     parameter NEG_A = 0,
@@ -18,8 +19,10 @@ module add3 #(
     output [W-1:0] y
 );
 
-  localparam NEGATIONS = NEG_A + NEG_B + NEG_C;
-  localparam PADDED = ((W + 3) / 4) * 4;  // a CARRY4 holds four bits
+  // Parameters have the width of the value given: 1'b1 + 1'b1 would be 1'b0.
+  localparam integer NEGATIONS = (NEG_A != 0 ? 1 : 0) + (NEG_B != 0 ? 1 : 0) + (NEG_C != 0 ? 1 : 0);
+  localparam integer FIRST = NEGATIONS == 1 ? 0 : 1;  // lowest bit on the chain
+  localparam integer TOP = FIRST + ((W - FIRST + 3) / 4) * 4;  // a CARRY4 holds four bits
 
   generate
     if (NEGATIONS > 2) begin : g_check
@@ -40,14 +43,14 @@ module add3 #(
   endfunction
 
   wire [W:0] carry_save;
-  wire [PADDED-1:0] propagate, generated, sum, carry;
+  wire [TOP:0] propagate, generated, sum, carry;
 
-  assign carry_save[0] = (NEGATIONS >= 2);
+  assign carry_save[0] = 1'b0;
   assign y = sum[W-1:0];
 
   genvar i;
   generate
-    for (i = 0; i < PADDED; i = i + 1) begin : g_bit
+    for (i = 0; i < TOP; i = i + 1) begin : g_bit
       if (i < W) begin : g_lut
         LUT6_2 #(
             .INIT(truth_table(0))
@@ -67,13 +70,16 @@ module add3 #(
         assign generated[i] = 1'b0;
       end
     end
-    for (i = 0; i < PADDED; i = i + 4) begin : g_chain
-      if (i == 0) begin : g_first
+    if (FIRST > 0) begin : g_plain
+      assign sum[0] = propagate[0];
+    end
+    for (i = FIRST; i < TOP; i = i + 4) begin : g_chain
+      if (i == FIRST) begin : g_first
         CARRY4 chain (
             .CO(carry[i+3:i]),
             .O(sum[i+3:i]),
             .CI(1'b0),
-            .CYINIT(NEGATIONS >= 1),
+            .CYINIT(NEGATIONS != 0),
             .DI(generated[i+3:i]),
             .S(propagate[i+3:i])
         );
