@@ -25,9 +25,9 @@ make_hardware(loads(Path(sys.argv[1]).read_text()), 3.0, "xc7").write(Path(sys.a
 """
 
 
-def network(name: str = "net", reuse: int = 1, argmax: bool = False) -> Graph:
+def network(name: str = "net", reuse: int = 1, second: int | None = None, argmax: bool = False) -> Graph:
     chain = Chain(name, 6, FixedType(5, 1, True), 4).matmul(8, "dense", 4, reuse).relu()
-    chain.requantize(4, False, 3, Rounding.RND_CONV, Overflow.SAT).matmul(4, "ternary", 2, reuse)
+    chain.requantize(4, False, 3, Rounding.RND_CONV, Overflow.SAT).matmul(4, "ternary", 2, second or reuse)
     return (chain.argmax() if argmax else chain).graph
 
 
@@ -63,9 +63,9 @@ def test_only_needed_library_blocks_are_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("family", ["xc7", "xcup", "ecp5", "ice40", "gowin", "intel"])
-@pytest.mark.parametrize("reuse", [1, 2, 12])
-def test_generated_files_are_lint_clean(family: str, reuse: int, tmp_path: Path) -> None:
-    hardware = make_hardware(network(reuse=reuse, argmax=True), 4.0, family)
+@pytest.mark.parametrize(("reuse", "second"), [(1, 1), (2, 2), (12, 16)])
+def test_generated_files_are_lint_clean(family: str, reuse: int, second: int, tmp_path: Path) -> None:
+    hardware = make_hardware(network(reuse=reuse, second=second, argmax=True), 4.0, family)
     toolchain.lint(hardware.write(tmp_path), "net")
 
 
@@ -119,3 +119,8 @@ def test_modules_of_the_same_name_are_refused() -> None:
 def test_names_of_library_blocks_are_taken(name: str) -> None:
     with pytest.raises(ModelError, match=f"two modules are called '{name}'"):
         make_hardware(network(name), 5.0, "xc7").modules()
+
+
+def test_illegal_reuse_factors_are_refused() -> None:
+    with pytest.raises(ModelError, match="reuse factor 12 does not divide its 8x4 matrix"):
+        make_hardware(network(reuse=12), 5.0, "xc7").modules()
