@@ -22,7 +22,7 @@ from benchmarks import network
 from fpgaq import toolchain
 from fpgaq.progress import Progress
 
-WORK = Path("build/benchmarks/build_time")
+WORK = Path("build/benchmarks/build_time").resolve()
 SAMPLES = 256
 BUILDS = ("digits_mlp", "int6_mlp")
 

@@ -19,7 +19,7 @@ module add3 #(
     output [W-1:0] y
 );
 
-  // Parameters have the width of the value given: 1'b1 + 1'b1 would be 1'b0.
+  // Parameters have the width of the value given: were all three one bit wide, 1'b1 + 1'b1 would be 1'b0.
   localparam integer NEGATIONS = (NEG_A != 0 ? 1 : 0) + (NEG_B != 0 ? 1 : 0) + (NEG_C != 0 ? 1 : 0);
   localparam integer FIRST = NEGATIONS == 1 ? 0 : 1;  // lowest bit on the chain
   localparam integer TOP = FIRST + ((W - FIRST + 3) / 4) * 4;  // a CARRY4 holds four bits
