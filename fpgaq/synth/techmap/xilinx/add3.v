@@ -30,17 +30,13 @@ module add3 #(
     end
   endgenerate
 
-  // Truth table over {I3..I0} = {carry_below, c, b, a}: O5 in the low half (I5 = 0), O6 in the high half (I5 = 1).
-  function [63:0] truth_table(input integer unused);
-    integer i;
-    reg p, q, r;
-    for (i = 0; i < 64; i = i + 1) begin
-      p = i[0] ^ (NEG_A != 0);
-      q = i[1] ^ (NEG_B != 0);
-      r = i[2] ^ (NEG_C != 0);
-      truth_table[i] = (i < 32) ? ((p & q) | (p & r) | (q & r)) : (p ^ q ^ r ^ i[3]);
-    end
-  endfunction
+  // Truth tables over {I3..I0} = {carry_below, c, b, a}, as words: one evaluation a width, where a function called for
+  // every LUT took most of the time of reading the design.
+  localparam [31:0] A = 32'hAAAA_AAAA ^ {32{NEG_A != 0}};
+  localparam [31:0] B = 32'hCCCC_CCCC ^ {32{NEG_B != 0}};
+  localparam [31:0] C = 32'hF0F0_F0F0 ^ {32{NEG_C != 0}};
+  localparam [31:0] BELOW = 32'hFF00_FF00;
+  localparam [63:0] INIT = {A ^ B ^ C ^ BELOW, (A & B) | (A & C) | (B & C)};  // O6 with I5 = 1, O5 with I5 = 0
 
   wire [W:0] carry_save;
   wire [TOP:0] propagate, generated, sum, carry;
@@ -53,7 +49,7 @@ module add3 #(
     for (i = 0; i < TOP; i = i + 1) begin : g_bit
       if (i < W) begin : g_lut
         LUT6_2 #(
-            .INIT(truth_table(0))
+            .INIT(INIT)
         ) lut (
             .O6(propagate[i]),
             .O5(carry_save[i+1]),
