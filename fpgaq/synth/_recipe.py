@@ -76,6 +76,8 @@ def synthesis(
         run(step)
     _hold_adders(design, family)
     run(f"{command} -run {family.hold}:{family.release}")
+    # Here, not at the end: later passes make constants of nets that packing into DSP blocks left without a driver.
+    run("check -noinit")
     run("setattr -unset keep w:*")  # of all wires: clean-up passes move the mark to other names of a net
     # Reading the block RAM maps takes a second: a third of a small run, for nothing where there is no memory.
     resume = family.release if _has_memory(design) else "map_ffram"

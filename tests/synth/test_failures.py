@@ -27,6 +27,15 @@ BAD = {
         "  always_ff @(posedge clk) y <= a & lost; endmodule",
         "lost.*no driver",
     ),
+    # Nothing is wrong with this one: yosys 0.70 loses the doubled sign bit when it packs the register into a DSP block.
+    "driver lost in a DSP block": (
+        "module top(input logic clk, e, input logic signed [11:0] a, input logic signed [9:0] b,\n"
+        "           output logic signed [25:0] y);\n"
+        "  logic signed [12:0] x; logic signed [22:0] p, q;\n"
+        "  assign x = {a[11], a}; assign p = x * b; always_ff @(posedge clk) if (e) q <= p;\n"
+        "  always_ff @(posedge clk) if (e) y <= 26'(q) + 26'(a); endmodule",
+        "no driver",
+    ),
     "two drivers": (
         "module top(input logic clk, input logic a, b, output logic y); logic t;\n"
         "  assign t = a; assign t = b; always_ff @(posedge clk) y <= t; endmodule",
