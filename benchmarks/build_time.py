@@ -110,8 +110,8 @@ def _int6() -> dict[str, float]:
     width = network.INPUT.width
     words = [sum((int(v) & (1 << width) - 1) << (width * i) for i, v in enumerate(row)) for row in x]
     with progress.phase("simulate", "SystemVerilog = reference"):
-        found = simulation.run(words, seed=1, reset_after=len(words) // 2).stream
-        _compare(found.words, hardware.result.type.width, network.reference(layers, x).tolist())
+        found = simulation.run({"s_axis": words}, ["m_axis"], seed=1, span=len(words) // 2).stream
+        _compare(found.words["m_axis"], hardware.result.type.width, network.reference(layers, x).tolist())
     with progress.phase("synth", "yosys"):
         names = [block.hardware.name for block in hardware.blocks]
         synthesize(sources, top, names, work=WORK / "int6_mlp" / "synth")

@@ -100,8 +100,9 @@ def _run(design: Design, codes: IntArray, labels: np.ndarray | None, source: str
         csim = software.result()
         rtl, simulation = hardware.result()
         found = synthesis.result()
-    if accuracy is not None and labels is not None:
-        accuracy["hardware"] = _accuracy(_scores(design, design.unpack(simulation.stream.words)), labels)
+    words = simulation.stream.words["m_axis"]
+    if accuracy is not None and labels is not None and len(words) == len(codes):  # nothing was lost or surplus
+        accuracy["hardware"] = _accuracy(_scores(design, design.unpack(words)), labels)
     assert design.origin is not None
     return make_report(
         design,
@@ -192,11 +193,15 @@ def _accuracy(scores: np.ndarray, labels: np.ndarray) -> float:
 
 
 def save_failing_inputs(report: Report, codes: IntArray, folder: Path) -> None:
-    """Save the input vector of every failed gate; `fpgaq sim DIR --codes FILE` repeats it."""
+    """Save the input of every failed gate; `fpgaq sim DIR --codes FILE` repeats it.
+
+    A wrong value needs its vector only, a violation of the protocol the stream that led to it.
+    """
     for name, gate in report["gates"].items():
-        if gate["first_mismatch"] is not None:
-            sample = gate["first_mismatch"]["sample"]
-            np.save(folder / f"mismatch_{name}.npy", codes[sample : sample + 1])
+        first = gate["first_mismatch"]
+        if first is not None:
+            sample = first["sample"]
+            np.save(folder / f"mismatch_{name}.npy", codes if first["note"] else codes[sample : sample + 1])
 
 
 def _drop_intermediates(folder: Path) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from fpgaq.config import Options, make_options
 from fpgaq.cosim import Simulation, SimulationResult
+from fpgaq.cosim.verdict import Expected, find_trouble
 from fpgaq.errors import ConfigError, GateError
 from fpgaq.gates import Gate, Mismatch, compare, first_difference
 from fpgaq.hls.csim import Csim
@@ -188,10 +189,11 @@ class Design:
     def rtl(self, x: Any, *, raw: bool = False) -> tuple[np.ndarray, int]:
         """Simulate the SystemVerilog; also returns the measured latency in cycles."""
         result = self.simulate(self._codes(x, raw))
-        latency = result.stream.latency
-        if latency is None or not result.stream.complete:
-            raise GateError(f"design {self.name!r}: results are missing from the simulation")
-        return self._values(self.unpack(result.stream.words), raw), latency
+        if result.stream.violation is not None:
+            raise GateError(f"design {self.name!r}: the simulated hardware is wrong at {result.stream.violation}")
+        latency = result.stream.latency("m_axis")
+        assert latency is not None
+        return self._values(self.unpack(result.stream.words["m_axis"]), raw), latency
 
     def rtl_values(self, codes: IntArray) -> np.ndarray:
         """Return what the SystemVerilog computes for input codes, as values."""
@@ -200,9 +202,10 @@ class Design:
     def simulate(self, codes: IntArray, *, probes: bool = False, stalled_samples: int = 100) -> SimulationResult:
         """Simulate input codes: back to back, stalled, and after a reset in mid-stream."""
         return self.simulation.run(
-            pack(codes, self.hardware.source.type),
+            {"s_axis": pack(codes, self.hardware.source.type)},
+            ["m_axis"],
             seed=self.options.seed,
-            reset_after=self.hardware.latency + 3 * self.hardware.ii,
+            span=self.hardware.latency + 3 * self.hardware.ii,
             probes=len(self.hardware.blocks) + 1 if probes else 0,
             stalled_samples=stalled_samples,
         )
@@ -278,42 +281,24 @@ class Design:
         """SystemVerilog against golden: values, under stalls, after a reset; latency and II against the prediction."""
         want = golden.run(self.graph, [codes])[0]
         result = self.simulate(codes)
+        output = self.graph.outputs[0]
 
         def locate(sample: int) -> Mismatch | None:
             one = codes[sample : sample + 1]
             return first_difference(self._probed(one), self._trace(one), sample)
 
-        got = self.unpack(result.stream.words)
-        gate = compare("rtl_vs_golden", got, want, self.graph.outputs[0], locate)
-        if gate.passed:
-            trouble = self._stream_trouble(result, want)
-            if trouble:
-                first = Mismatch(self.graph.outputs[0], 0, 0, None, None, trouble)
-                gate = Gate(gate.name, gate.samples, 1, first)
-        return gate, result
-
-    def _stream_trouble(self, result: SimulationResult, want: IntArray) -> str:
-        if result.stale:
-            return f"after a reset in mid-stream, stale results were offered in {result.stale} cycles"
-        for name, seen in (("under stalls", result.stalled), ("after a reset", result.after_reset)):
-            if seen is None:
-                continue
-            if not seen.complete:
-                return f"{name}, {len(seen.words)} results came out and then none any more: a vector was lost"
-            if not np.array_equal(self.unpack(seen.words), want[: len(seen.words)].reshape(len(seen.words), -1)):
-                return f"{name}, results differ from those of the undisturbed stream"
-            if not seen.lasts_equal:
-                return f"{name}, tlast did not stay with its vector"
-        if not result.stream.lasts_equal:
-            return "tlast did not stay with its vector"
-        predicted = (self.hardware.latency, self.hardware.ii)
-        measured = (result.stream.latency, result.stream.ii if result.stream.ii is not None else self.hardware.ii)
-        if measured != predicted:
-            return (
-                f"latency {measured[0]} and II {measured[1]} cycles were measured, {predicted[0]} and "
-                f"{predicted[1]} predicted"
-            )
-        return ""
+        got = self.unpack(result.stream.words["m_axis"])
+        if len(got) == len(want):
+            gate = compare("rtl_vs_golden", got, want, output, locate)
+            if not gate.passed:
+                return gate, result
+        expected = Expected(pack(want, self.hardware.result.type), self.hardware.latency, self.hardware.ii)
+        trouble = find_trouble(result, {"m_axis": expected})
+        if trouble is None:
+            return gate, result
+        wrong = max(abs(len(got) - len(want)), 1)
+        first = Mismatch(output, trouble.beat, 0, None, None, trouble.text)
+        return Gate("rtl_vs_golden", len(want), wrong, first), result
 
     def _trace(self, codes: IntArray) -> Mapping[str, IntArray]:
         return golden.trace(self.graph, [codes])

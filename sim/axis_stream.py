@@ -1,7 +1,8 @@
-"""Bench for a design with one AXI-Stream input and output: random stalls, exact latency, reset in mid-stream.
+"""Bench for a design with AXI-Stream ports: stalls, exact latency, reset in mid-stream, surplus results.
 
-The job is a JSON file named by FPGAQ_JOB; the observations go into another one. Comparing them with the golden model is
-left to the caller, so that the bench knows nothing of the design.
+The job is a JSON file named by FPGAQ_JOB; the observations go into another one. Comparing words with the golden model
+is left to the caller, so that the bench knows nothing of the design. What it finds wrong with the protocol of an output
+is an observation like any other: the simulation itself goes on.
 """
 
 from __future__ import annotations
@@ -15,118 +16,217 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 
-DEADLOCK_CYCLES = 20_000
+
+class Source:
+    """Drives one input, a step a clock."""
+
+    def __init__(self, dut, prefix: str) -> None:
+        self.valid, self.ready, self.last, self.data = (
+            getattr(dut, f"{prefix}_t{signal}") for signal in ("valid", "ready", "last", "data")
+        )
+        self.begin([], [], 0.0)
+
+    def begin(self, words: list[int], lasts: list[int], idle: float) -> None:
+        """Take words to send; `idle` is the probability of a pause."""
+        self.words, self.lasts, self.idle = words, lasts, idle
+        self.offering = False
+        self.accepted: list[int] = []
+
+    @property
+    def done(self) -> bool:
+        """Whether every word was accepted."""
+        return len(self.accepted) == len(self.words)
+
+    def drive(self, rng: random.Random) -> None:
+        """Offer the next word, or what is on offer still."""
+        if not self.offering and not self.done and rng.random() >= self.idle:
+            self.offering = True
+            self.data.value = self.words[len(self.accepted)]
+            self.last.value = self.lasts[len(self.accepted)]
+        self.valid.value = int(self.offering)
+
+    def observe(self, cycle: int) -> bool:
+        """Note a transfer; say whether there was one."""
+        moved = self.offering and bool(int(self.ready.value))
+        if moved:
+            self.accepted.append(cycle)
+            self.offering = False
+        return moved
 
 
-class Stream:
-    """Drives the input, reads the output, one step a clock, and checks the protocol of the output."""
+class Sink:
+    """Reads one output, a step a clock, and notes the first violation of its protocol."""
 
-    def __init__(self, dut, probes: int) -> None:
-        self.dut = dut
-        self.probes = [{s: getattr(dut, f"{s}_{k}") for s in ("valid", "ready", "data")} for k in range(probes)]
-        self.cycle = 0
+    def __init__(self, dut, prefix: str) -> None:
+        self.prefix = prefix
+        self.valid, self.ready, self.last, self.data = (
+            getattr(dut, f"{prefix}_t{signal}") for signal in ("valid", "ready", "last", "data")
+        )
+        self.begin([], 0.0)
+
+    def begin(self, lasts: list[int], stall: float) -> None:
+        """Expect a result for every last; `stall` is the probability of not being ready."""
+        self.lasts, self.stall = lasts, stall
         self.held: tuple[int, int] | None = None
+        self.words: list[int] = []
+        self.given_lasts: list[int] = []
+        self.cycles: list[int] = []
+        self.violation: dict | None = None
 
-    async def run(self, words: list[int], lasts: list[int], idle: float, stall: float, rng: random.Random) -> dict:
-        """Send every word and wait for as many results.
+    @property
+    def done(self) -> bool:
+        """Whether every result came out."""
+        return len(self.words) >= len(self.lasts)
 
-        `idle` is the probability that the source pauses, `stall` the one that the sink does.
+    def drive(self, rng: random.Random, stalling: bool) -> None:
+        """Choose whether to be ready."""
+        self.taking = not stalling or rng.random() >= self.stall
+        self.ready.value = int(self.taking)
+
+    def observe(self, cycle: int) -> bool:
+        """Note a transfer and check the protocol; say whether there was a transfer."""
+        if not int(self.valid.value):
+            if self.held is not None:
+                self.violated(len(self.words), cycle, "tvalid was withdrawn before the transfer")
+            self.held = None
+            return False
+        offered = (int(self.data.value), int(self.last.value))
+        if self.held is not None and self.held[0] != offered[0]:
+            self.violated(len(self.words), cycle, "tdata changed before the transfer")
+        elif self.held not in (None, offered):
+            self.violated(len(self.words), cycle, "tlast changed before the transfer")
+        self.held = None if self.taking else offered
+        if self.taking:
+            self._take(cycle, *offered)
+        return self.taking
+
+    def _take(self, cycle: int, word: int, last: int) -> None:
+        beat = len(self.words)
+        if beat >= len(self.lasts):
+            self.violated(beat, cycle, f"a surplus result: only {len(self.lasts)} vectors went in")
+        self.words.append(word)
+        self.given_lasts.append(last)
+        self.cycles.append(cycle)
+
+    def finish(self, cycle: int, patience: int) -> None:
+        """Check what shows at the end only; a wrong tlast means something where nothing was lost or surplus."""
+        if not self.done:
+            self.violated(len(self.words), cycle, f"nothing came for {patience} cycles: a vector was lost")
+        for beat, (got, want) in enumerate(zip(self.given_lasts, self.lasts, strict=False)):
+            if got != want:
+                self.violated(beat, self.cycles[beat], f"tlast is {got}, its vector came with {want}")
+
+    def violated(self, beat: int, cycle: int, text: str) -> None:
+        """Note the first violation: later ones are often consequences."""
+        if self.violation is None:
+            self.violation = {"port": self.prefix, "beat": beat, "cycle": cycle, "text": text}
+
+
+class Bench:
+    """All ports of the design, and taps on the streams inside it."""
+
+    def __init__(self, dut, job: dict) -> None:
+        self.dut = dut
+        self.sources = {prefix: Source(dut, prefix) for prefix in job["inputs"]}
+        self.sinks = {prefix: Sink(dut, prefix) for prefix in job["outputs"]}
+        self.span: int = job["span"]
+        self.patience: int = job["patience"]
+        self.taps = [{s: getattr(dut, f"{s}_{k}") for s in ("valid", "ready", "data")} for k in range(job["probes"])]
+        self.cycle = 0
+
+    async def run(self, inputs: dict[str, list[int]], lasts: list[int], how: dict, rng: random.Random) -> dict:
+        """Send every word, wait for as many results at every output, then look whether more come.
+
+        `how` holds the probability that a source pauses ("idle") and, by output, that a sink does ("stalls").
         """
-        dut, n = self.dut, len(words)
-        accepted: list[int] = []
-        seen: dict[str, list] = {"words": [], "lasts": [], "cycles": []}
-        probed: list[list[int]] = [[] for _ in self.probes]
-        offering = ready = False
-        position = waited = 0
-        while len(seen["words"]) < n and waited < DEADLOCK_CYCLES:
-            if not offering and position < n and rng.random() >= idle:
-                offering = True
-                dut.s_axis_tdata.value = words[position]
-                dut.s_axis_tlast.value = lasts[position]
-            ready = rng.random() >= stall
-            dut.s_axis_tvalid.value = int(offering)
-            dut.m_axis_tready.value = int(ready)
-            await RisingEdge(dut.aclk)
-            self.cycle += 1
-            waited += 1
-            if offering and int(dut.s_axis_tready.value):
-                accepted.append(self.cycle)
-                position, offering = position + 1, False
-            result = self._read(ready)
-            if result is not None:
-                seen["words"].append(result[0])
-                seen["lasts"].append(result[1])
-                seen["cycles"].append(self.cycle)
-                waited = 0
-            for taps, record in zip(self.probes, probed, strict=True):
-                if int(taps["valid"].value) and int(taps["ready"].value):
-                    record.append(int(taps["data"].value))
-        dut.s_axis_tvalid.value = 0
+        for prefix, source in self.sources.items():
+            source.begin(inputs[prefix], lasts, how["idle"])
+        for prefix, sink in self.sinks.items():
+            sink.begin(lasts, how["stalls"][prefix])
+        probed: list[list[int]] = [[] for _ in self.taps]
+        waited = quiet = 0
+        while waited < self.patience and quiet < self.span:
+            done = all(end.done for end in (*self.sources.values(), *self.sinks.values()))
+            moved = await self._step(rng, stalling=not done)
+            waited = 0 if moved or done else waited + 1
+            quiet += done
+            for tap, record in zip(self.taps, probed, strict=True):
+                if int(tap["valid"].value) and int(tap["ready"].value):
+                    record.append(int(tap["data"].value))
+        for source in self.sources.values():
+            source.valid.value = 0
+        for sink in self.sinks.values():
+            sink.finish(self.cycle, self.patience)
+        return self._observation(probed)
+
+    async def _step(self, rng: random.Random, *, stalling: bool) -> bool:
+        for source in self.sources.values():
+            source.drive(rng)
+        for sink in self.sinks.values():
+            sink.drive(rng, stalling)
+        await RisingEdge(self.dut.aclk)
+        self.cycle += 1
+        moved = [end.observe(self.cycle) for end in (*self.sources.values(), *self.sinks.values())]
+        return any(moved)
+
+    def _observation(self, probed: list[list[int]]) -> dict:
+        violations = [sink.violation for sink in self.sinks.values() if sink.violation is not None]
         return {
-            "words": [format(w, "x") for w in seen["words"]],
-            "lasts_equal": seen["lasts"] == lasts[: len(seen["lasts"])],
-            "complete": len(seen["words"]) == n,
-            "accepted": accepted,
-            "cycles": seen["cycles"],
+            "words": {prefix: [format(w, "x") for w in sink.words] for prefix, sink in self.sinks.items()},
+            "cycles": {prefix: sink.cycles for prefix, sink in self.sinks.items()},
+            "accepted": {prefix: source.accepted for prefix, source in self.sources.items()},
+            "violation": min(violations, key=lambda v: v["cycle"], default=None),
             "probes": [[format(w, "x") for w in record] for record in probed],
         }
-
-    def _read(self, ready: bool) -> tuple[int, int] | None:
-        dut = self.dut
-        if not int(dut.m_axis_tvalid.value):
-            assert self.held is None, "m_axis_tvalid was withdrawn before the transfer"
-            return None
-        word = (int(dut.m_axis_tdata.value), int(dut.m_axis_tlast.value))
-        assert self.held in (None, word), "m_axis_tdata changed before the transfer"
-        self.held = None if ready else word
-        return word if ready else None
 
     async def reset(self, cycles: int = 3) -> None:
         """Reset; nothing may be offered afterwards."""
         self.dut.aresetn.value = 0
-        self.dut.s_axis_tvalid.value = 0
-        self.dut.m_axis_tready.value = 0
+        for source in self.sources.values():
+            source.valid.value = 0
+        for sink in self.sinks.values():
+            sink.ready.value = 0
+        await self._wait(cycles)
+        self.dut.aresetn.value = 1
+
+    async def _wait(self, cycles: int) -> None:
         for _ in range(cycles):
             await RisingEdge(self.dut.aclk)
             self.cycle += 1
-        self.dut.aresetn.value = 1
-        self.held = None
 
-
-async def abandon(stream: Stream, words: list[int], cycles: int) -> int:
-    """Feed the design for some cycles, then reset it; return how many clocks after it a stale result was offered."""
-    dut = stream.dut
-    for k in range(cycles):
-        dut.s_axis_tvalid.value = 1
-        dut.s_axis_tdata.value = words[k % len(words)]
-        dut.m_axis_tready.value = 0
-        await RisingEdge(dut.aclk)
-        stream.cycle += 1
-    await stream.reset()
-    stale = 0
-    for _ in range(cycles):
-        await RisingEdge(dut.aclk)
-        stream.cycle += 1
-        stale += int(dut.m_axis_tvalid.value)
-    return stale
+    async def abandon(self, inputs: dict[str, list[int]]) -> int:
+        """Fill the design, then reset it; return in how many clocks after it a stale result was offered."""
+        for sink in self.sinks.values():
+            sink.ready.value = 0
+        for k in range(self.span):
+            for prefix, source in self.sources.items():
+                source.valid.value = 1
+                source.data.value = inputs[prefix][k % len(inputs[prefix])]
+            await self._wait(1)
+        await self.reset()
+        stale = 0
+        for _ in range(self.span):
+            await self._wait(1)
+            stale += any(int(sink.valid.value) for sink in self.sinks.values())
+        return stale
 
 
 @cocotb.test()
 async def streams(dut) -> None:
-    """Back to back, then with stalls, then after a reset in mid-stream."""
+    """Every pass of the job in order, those that ask for it after a reset in mid-stream."""
     job = json.loads(Path(os.environ["FPGAQ_JOB"]).read_text())
     rng = random.Random(job["seed"])
-    words = [int(w, 16) for w in job["words"]]
-    lasts = [rng.randrange(2) for _ in words]
+    inputs = {prefix: [int(w, 16) for w in words] for prefix, words in job["inputs"].items()}
+    lasts = [rng.randrange(2) for _ in next(iter(inputs.values()))]
     cocotb.start_soon(Clock(dut.aclk, 10, unit="ns").start())
-    stream = Stream(dut, job["probes"])
-    await stream.reset()
-    result = {"stream": await stream.run(words, lasts, 0.0, 0.0, rng)}
-    some = words[: job["stalled_samples"]]
-    if some:
-        result["stalled"] = await stream.run(some, lasts[: len(some)], 0.4, 0.4, rng)
-        result["stale"] = await abandon(stream, some, job["reset_after"])
-        result["after_reset"] = await stream.run(some, lasts[: len(some)], 0.2, 0.2, rng)
+    bench = Bench(dut, job)
+    await bench.reset()
+    result: dict = {"passes": {}, "stale": 0}
+    for how in job["passes"]:
+        some = {prefix: words[: how["samples"]] for prefix, words in inputs.items()}
+        if how["after_reset"]:
+            result["stale"] += await bench.abandon(some)
+        result["passes"][how["name"]] = await bench.run(some, lasts[: how["samples"]], how, rng)
     target = Path(job["result"])
     partial = target.with_suffix(".part")
     partial.write_text(json.dumps(result))

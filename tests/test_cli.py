@@ -21,6 +21,7 @@ from typer.testing import CliRunner, Result
 
 import fpgaq
 import fpgaq.report.content as content
+from fpgaq import resources
 from fpgaq.cli import app
 from fpgaq.workspace import building
 
@@ -286,6 +287,27 @@ def test_simulation_is_repeated_and_a_planted_fault_is_exit_code_1(built: tuple[
         r"csim_vs_golden: 20 samples, \d+ mismatches, DIFFERENT: layer 'fc2', sample \d+, element 1",
         " ".join(bad.stderr.split()),
     )
+
+
+@pytest.mark.slow
+def test_a_violated_protocol_is_a_failed_gate_with_a_report(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An output that loses words under stalls is no error of a tool: exit code 1, and it stands in the report."""
+    library = Path(shutil.copytree(resources.rtl_library(), tmp_path / "lib"))
+    text = (library / "skid_buffer.sv").read_text()
+    (library / "skid_buffer.sv").write_text(text.replace("full <= out_valid & ~out_ready", "full <= 1'b0"))
+    monkeypatch.setattr(resources, "rtl_library", lambda: library)
+    options = ["--weight-precision", 5, "--input-precision", "fixed<4,2>", "--samples", 60]
+    result = call("convert", model, "-o", tmp_path / "net", *options)
+    assert result.exit_code == 1, result.output
+    said = r"under stalls, m_axis, beat \d+ \(cycle \d+\): t\w+ (was withdrawn|changed) before the transfer"
+    assert re.search(f"gate rtl_vs_golden failed: {said}", result.stderr)
+    report = json.loads((tmp_path / "net" / "report.json").read_text())
+    jsonschema.validate(report, json.loads((Path(content.__file__).parent / "schema.json").read_text()))
+    assert [gate["passed"] for gate in report["gates"].values()] == [True, True, False]
+    assert re.match(said, report["gates"]["rtl_vs_golden"]["first_mismatch"]["note"])
+    assert len(np.load(tmp_path / "net" / "mismatch_rtl_vs_golden.npy")) == 60
 
 
 def test_inputs_of_a_repeated_simulation_are_checked(built: tuple[Path, Result], tmp_path: Path) -> None:

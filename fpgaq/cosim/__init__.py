@@ -1,5 +1,5 @@
 """Simulation of the generated SystemVerilog with Verilator, driven by cocotb."""
 
-from fpgaq.cosim.simulation import Observation, Simulation, SimulationResult
+from fpgaq.cosim.simulation import Observation, Simulation, SimulationResult, Violation
 
-__all__ = ["Observation", "Simulation", "SimulationResult"]
+__all__ = ["Observation", "Simulation", "SimulationResult", "Violation"]

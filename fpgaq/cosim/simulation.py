@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,42 +21,71 @@ from fpgaq.processes import run_logged
 #: Samples that are also sent under random stalls, and again after a reset in mid-stream.
 STALLED_SAMPLES = 100
 _COMPILE_FLAGS = ("-CFLAGS", "-O1")
+_FLAGS = (
+    *("-cc", "--exe", "--vpi", "--prefix", "Vtop", "-Wno-fatal", "--timescale", "1ns/1ps", "-O3"),
+    *("--x-assign", "fast", "--x-initial", "unique", "--output-split", "20000", "--output-split-cfuncs", "2000"),
+    *_COMPILE_FLAGS,
+)
+
+
+@dataclass(frozen=True)
+class Violation:
+    """The first violation of the AXI-Stream protocol at an output.
+
+    Parameters
+    ----------
+    port : str
+        Prefix of the port.
+    beat : int
+        Number of the result that was due.
+    cycle : int
+        Clock of the simulation.
+    text : str
+        What was violated.
+    """
+
+    port: str
+    beat: int
+    cycle: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.port}, beat {self.beat} (cycle {self.cycle}): {self.text}"
 
 
 @dataclass(frozen=True)
 class Observation:
-    """What came out of one pass over the stream.
+    """What was seen in one pass over the streams; ports go by their prefix.
 
     Parameters
     ----------
-    words : list of int
-        Output words in order.
-    complete : bool
-        Whether as many came out as went in.
-    lasts_equal : bool
-        Whether tlast stayed with its vector.
-    accepted, cycles : list of int
-        Clock of every transfer at the input and at the output.
+    words : mapping of list of int
+        Words of every output in order; more than went in where results were surplus.
+    cycles : mapping of list of int
+        Clocks of the transfers at every output.
+    accepted : mapping of list of int
+        Clocks of the transfers at every input.
+    violation : Violation or None
+        None means that every output kept the protocol, and gave one result with the right tlast for every vector.
     probes : list of list of int
-        Words that flowed into each block of the chain, and out of the last one.
+        Words of the streams inside the top: its inputs first, then what each block gives.
     """
 
-    words: list[int]
-    complete: bool
-    lasts_equal: bool
-    accepted: list[int]
-    cycles: list[int]
+    words: Mapping[str, list[int]]
+    cycles: Mapping[str, list[int]]
+    accepted: Mapping[str, list[int]]
+    violation: Violation | None
     probes: list[list[int]]
 
-    @property
-    def latency(self) -> int | None:
-        """Cycles from the first vector accepted to its result."""
-        return self.cycles[0] - self.accepted[0] if self.cycles else None
+    def latency(self, port: str) -> int | None:
+        """Cycles from the first vector accepted to its result at an output."""
+        starts = [cycles[0] for cycles in self.accepted.values() if cycles]
+        return self.cycles[port][0] - min(starts) if self.cycles[port] and starts else None
 
-    @property
-    def ii(self) -> int | None:
-        """Cycles between results when vectors wait at the input; None for a single one."""
-        gaps = {b - a for a, b in zip(self.cycles, self.cycles[1:], strict=False)}
+    def ii(self, port: str) -> int | None:
+        """Cycles between results when vectors wait at the inputs; None for a single one."""
+        cycles = self.cycles[port]
+        gaps = {b - a for a, b in itertools.pairwise(cycles)}
         return max(gaps) if gaps else None
 
 
@@ -63,14 +93,25 @@ class Observation:
 class SimulationResult:
     """The passes of one simulation.
 
-    `stream` is back to back; `stalled` under random stalls on both sides; `after_reset` follows a reset in mid-stream,
-    after which `stale` results were offered that should have been dropped.
+    Parameters
+    ----------
+    passes : mapping of Observation
+        In order, by what is special about them, for example "under stalls".
+    stale : int
+        Cycles after a reset in mid-stream in which results were offered that should have been dropped.
     """
 
-    stream: Observation
-    stalled: Observation | None
-    after_reset: Observation | None
+    passes: Mapping[str, Observation]
     stale: int
+
+    @property
+    def stream(self) -> Observation:
+        """The pass back to back."""
+        return self.passes[STREAM]
+
+
+#: Names of the passes; they read like the beginning of a sentence about what went wrong there.
+STREAM, STALLED, AFTER_RESET = "back to back", "under stalls", "after a reset"
 
 
 class _Runtime:
@@ -111,7 +152,7 @@ class Simulation:
     sources : sequence of Path
         SystemVerilog files.
     top : str
-        Top module with the AXI-Stream ports of a fpgaq design.
+        Top module with AXI-Stream ports, ``aclk`` and ``aresetn``.
     work : Path
         Folder for the compiled model; reused when the sources have not changed.
     """
@@ -136,16 +177,14 @@ class Simulation:
         self.work.mkdir(parents=True, exist_ok=True)
         control = self.work / "public.vlt"
         # Only the top's own signals are visible to the bench; making everything public costs minutes on large designs.
-        control.write_text(f'`verilator_config\npublic_flat_rw -module "{self.top}" -var "*"\n')
+        control.write_text(self._control())
         import cocotb_tools.config
 
         libs = cocotb_tools.config.libs_dir
         command = [
             str(toolchain.verilator()),
-            *("-cc", "--exe", "--vpi", "--prefix", "Vtop", "-o", self.top, "--top-module", self.top),
-            *("-Mdir", str(self.work), "-Wno-fatal", "--timescale", "1ns/1ps", "-O3", "--x-assign", "fast"),
-            *("--x-initial", "unique", "--output-split", "20000", "--output-split-cfuncs", "2000"),
-            *_COMPILE_FLAGS,
+            *_FLAGS,
+            *("-o", self.top, "--top-module", self.top, "-Mdir", str(self.work)),
             *("-LDFLAGS", f"-Wl,-rpath,{libs} -L{libs} -lcocotbvpi_verilator"),
             str(control),
             str(cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"),
@@ -160,18 +199,26 @@ class Simulation:
         runtime.keep(self.work)
         stamp.write_text(key)
 
+    def _control(self) -> str:
+        return f'`verilator_config\npublic_flat_rw -module "{self.top}" -var "*"\n'
+
     def _key(self) -> str:
-        digest = hashlib.sha256(self.top.encode())
+        """Digest of everything that the compiled model depends on: a model of other tools is compiled again."""
+        versions = toolchain.versions()
+        tools = [f"{tool} {versions[tool]}" for tool in ("verilator", "cocotb", "g++")]
+        facts = (self.top, self._control(), sys.prefix, *tools, *_FLAGS)
+        digest = hashlib.sha256("\0".join(facts).encode())
         for source in self.sources:
             digest.update(source.name.encode() + b"\0" + source.read_bytes())
         return digest.hexdigest()
 
     def run(
         self,
-        words: Sequence[int],
+        inputs: Mapping[str, Sequence[int]],
+        outputs: Sequence[str],
         *,
         seed: int,
-        reset_after: int,
+        span: int,
         probes: int = 0,
         stalled_samples: int = STALLED_SAMPLES,
     ) -> SimulationResult:
@@ -179,33 +226,39 @@ class Simulation:
 
         Parameters
         ----------
-        words : sequence of int
-            Input beats.
+        inputs : mapping of sequence of int
+            Beats for every input, as many for each; ports go by their prefix.
+        outputs : sequence of str
+            Prefixes of the outputs.
         seed : int
             Of stalls, tlast and the initial state of registers.
-        reset_after : int
-            Cycles after which the stream is abandoned by a reset.
+        span : int
+            Cycles in which everything that is under way has come out. So long the design is filled before a reset in
+            mid-stream, and watched for surplus results at the end of a pass.
         probes : int
             Number of ``valid_k/ready_k/data_k`` triples of the top to record.
         stalled_samples : int
-            How many words are also sent under stalls and after a reset.
+            How many beats are also sent under stalls and after a reset.
 
         Raises
         ------
         ToolError
-            If the simulator dies or the bench finds the protocol of the output violated.
+            If a tool is missing or dies. A design that violates the protocol of its outputs is an observation.
         """
         self.build()
+        samples = min(len(words) for words in inputs.values())
         with tempfile.TemporaryDirectory(prefix="run-", dir=self.work) as folder:
             job, result = Path(folder, "job.json"), Path(folder, "result.json")
             job.write_text(
                 json.dumps(
                     {
-                        "words": [format(w, "x") for w in words],
+                        "inputs": {port: [format(w, "x") for w in words] for port, words in inputs.items()},
+                        "outputs": list(outputs),
                         "seed": seed,
                         "probes": probes,
-                        "stalled_samples": min(stalled_samples, len(words)),
-                        "reset_after": reset_after,
+                        "passes": _passes(samples, min(stalled_samples, samples), outputs),
+                        "span": span,
+                        "patience": 1000 + 20 * span,
                         "result": str(result),
                     }
                 )
@@ -246,20 +299,32 @@ def _failure(log: Path) -> str:
     return "\n".join(marked[-3:] or lines[-15:])
 
 
+def _passes(samples: int, stalled: int, outputs: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the passes of a job; with several outputs each one also stalls alone."""
+
+    def one(
+        name: str, count: int, idle: float, stalls: Mapping[str, float], after_reset: bool = False
+    ) -> dict[str, Any]:
+        return {"name": name, "samples": count, "idle": idle, "stalls": dict(stalls), "after_reset": after_reset}
+
+    never = dict.fromkeys(outputs, 0.0)
+    passes = [one(STREAM, samples, 0.0, never)]
+    if stalled:
+        passes.append(one(STALLED, stalled, 0.4, dict.fromkeys(outputs, 0.4)))
+        if len(outputs) > 1:
+            passes += [one(f"under stalls at {port} only", stalled, 0.0, {**never, port: 0.8}) for port in outputs]
+        passes.append(one(AFTER_RESET, stalled, 0.2, dict.fromkeys(outputs, 0.2), after_reset=True))
+    return passes
+
+
 def _result(data: dict[str, Any]) -> SimulationResult:
-    def observation(name: str) -> Observation | None:
-        raw = data.get(name)
-        if raw is None:
-            return None
+    def observation(raw: dict[str, Any]) -> Observation:
         return Observation(
-            words=[int(w, 16) for w in raw["words"]],
-            complete=raw["complete"],
-            lasts_equal=raw["lasts_equal"],
-            accepted=raw["accepted"],
+            words={port: [int(w, 16) for w in words] for port, words in raw["words"].items()},
             cycles=raw["cycles"],
+            accepted=raw["accepted"],
+            violation=None if raw["violation"] is None else Violation(**raw["violation"]),
             probes=[[int(w, 16) for w in record] for record in raw["probes"]],
         )
 
-    stream = observation("stream")
-    assert stream is not None
-    return SimulationResult(stream, observation("stalled"), observation("after_reset"), data.get("stale", 0))
+    return SimulationResult({name: observation(raw) for name, raw in data["passes"].items()}, data["stale"])

@@ -64,9 +64,9 @@ def timing(design: Design, simulation: SimulationResult | None) -> dict[str, Any
     """Return measured and predicted cycles."""
     stream = None if simulation is None else simulation.stream
     return {
-        "latency_cycles": None if stream is None else stream.latency,
+        "latency_cycles": None if stream is None else stream.latency("m_axis"),
         "predicted_latency_cycles": design.hardware.latency,
-        "ii_cycles": None if stream is None else stream.ii,
+        "ii_cycles": None if stream is None else stream.ii("m_axis"),
         "predicted_ii_cycles": design.hardware.ii,
         "clock_period_ns": design.options.clock_period,
     }

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from cosim_designs import codes, network, written
 
-from fpgaq.cosim import Simulation
-from fpgaq.cosim.simulation import Observation
+from fpgaq import toolchain
+from fpgaq.cosim import Observation, Simulation, SimulationResult
+from fpgaq.cosim.simulation import AFTER_RESET, STALLED, STREAM
 from fpgaq.design import Design
 from fpgaq.errors import ToolError
 from fpgaq.ir import golden
@@ -25,8 +26,12 @@ def design(tmp_path_factory: pytest.TempPathFactory) -> Design:
     return made
 
 
-def words(design: Design, samples: int) -> list[int]:
-    return pack(codes(design, samples), design.hardware.source.type)
+def words(design: Design, samples: int) -> dict[str, list[int]]:
+    return {"s_axis": pack(codes(design, samples), design.hardware.source.type)}
+
+
+def simulated(simulation: Simulation, sent: dict[str, list[int]], **options: int) -> SimulationResult:
+    return simulation.run(sent, ["m_axis"], **{"seed": 0, "span": 20, **options})
 
 
 def built_at(simulation: Simulation) -> int:
@@ -49,11 +54,11 @@ def test_changed_sources_are_built_again(design: Design, tmp_path: Path) -> None
     simulation = copied(design, tmp_path)
     before = built_at(simulation)
     rom = tmp_path / "rtl" / "net_fc2_weights.sv"
-    first = simulation.run(words(design, 20), seed=0, reset_after=5).stream.words
+    first = simulated(simulation, words(design, 20)).stream.words
     changed, count = re.subn(r"(words\[0\] = \d+'h)\w+", r"\g<1>0", rom.read_text())
     assert count == 1
     rom.write_text(changed)
-    second = simulation.run(words(design, 20), seed=0, reset_after=5).stream.words
+    second = simulated(simulation, words(design, 20)).stream.words
     assert built_at(simulation) > before
     assert first != second
     rom.write_text(rom.read_text().replace("endmodule", "endmodul"))
@@ -61,7 +66,7 @@ def test_changed_sources_are_built_again(design: Design, tmp_path: Path) -> None
         simulation.build()
     assert "Verilator" in str(caught.value)
     with pytest.raises(ToolError, match="syntax error"):  # a failed build is no build
-        simulation.run(words(design, 2), seed=0, reset_after=5)
+        simulated(simulation, words(design, 2))
 
 
 def test_missing_module_is_an_error(design: Design, tmp_path: Path) -> None:
@@ -73,43 +78,39 @@ def test_missing_module_is_an_error(design: Design, tmp_path: Path) -> None:
 def test_any_power_up_state_gives_the_same(design: Design) -> None:
     """Registers start at random values: words, times and tlast must not depend on them, nor on the stalls."""
     sent = words(design, 60)
-    runs = [design.simulation.run(sent, seed=seed, reset_after=20) for seed in range(5)]
+    runs = [simulated(design.simulation, sent, seed=seed) for seed in range(5)]
     want = golden.run(design.graph, [codes(design, 60)])[0]
     for run in runs:
-        assert np.array_equal(design.unpack(run.stream.words), want)
+        assert np.array_equal(design.unpack(run.stream.words["m_axis"]), want)
         assert run.stream.cycles == runs[0].stream.cycles
-        for seen in (run.stream, run.stalled, run.after_reset):
-            assert seen is not None
+        for seen in run.passes.values():
             assert seen.words == run.stream.words
-            assert seen.complete
-            assert seen.lasts_equal
+            assert seen.violation is None
         assert run.stale == 0
-    stalls = {tuple(run.stalled.cycles) for run in runs if run.stalled is not None}
+    stalls = {tuple(run.passes[STALLED].cycles["m_axis"]) for run in runs}
     assert len(stalls) == len(runs)
 
 
 def test_same_seed_gives_the_same_run(design: Design) -> None:
     sent = words(design, 30)
-    first, second = (design.simulation.run(sent, seed=7, reset_after=20) for _ in range(2))
+    first, second = (simulated(design.simulation, sent, seed=7) for _ in range(2))
     assert first == second
 
 
 def test_stalls_happen(design: Design) -> None:
-    run = design.simulation.run(words(design, 100), seed=1, reset_after=20)
-    for seen in (run.stalled, run.after_reset):
-        assert seen is not None
-        assert len(set(np.diff(seen.cycles).tolist())) > 1
-    assert set(np.diff(run.stream.cycles).tolist()) == {design.hardware.ii}
+    run = simulated(design.simulation, words(design, 100), seed=1)
+    for name in (STALLED, AFTER_RESET):
+        assert len(set(np.diff(run.passes[name].cycles["m_axis"]).tolist())) > 1
+    assert set(np.diff(run.stream.cycles["m_axis"]).tolist()) == {design.hardware.ii}
 
 
 def test_probes_record_what_flows_between_layers(design: Design) -> None:
     x = codes(design, 20)
     count = len(design.hardware.blocks) + 1
-    run = design.simulation.run(words(design, 20), seed=0, reset_after=20, probes=count, stalled_samples=0)
-    assert run.stalled is None
-    assert run.after_reset is None
+    run = simulated(design.simulation, words(design, 20), probes=count, stalled_samples=0)
+    assert list(run.passes) == [STREAM]
     trace = golden.trace(design.graph, [x])
-    assert run.stream.probes[0] == words(design, 20)
+    assert run.stream.probes[0] == words(design, 20)["s_axis"]
     for block, record in zip(design.hardware.blocks, run.stream.probes[1:], strict=True):
         if block.probe is not None:
             got = unpack(record, design.graph.nodes[block.probe].type, block.out_width, block.out_count)
@@ -117,13 +118,37 @@ def test_probes_record_what_flows_between_layers(design: Design) -> None:
 
 
 def test_one_vector_has_no_ii(design: Design) -> None:
-    stream = design.simulation.run(words(design, 1), seed=0, reset_after=20).stream
-    assert stream.latency == design.hardware.latency
-    assert stream.ii is None
+    stream = simulated(design.simulation, words(design, 1)).stream
+    assert stream.latency("m_axis") == design.hardware.latency
+    assert stream.ii("m_axis") is None
 
 
 def test_figures_of_an_observation() -> None:
-    seen = Observation([0, 0, 0], True, True, accepted=[5, 6, 7], cycles=[9, 12, 14], probes=[])
-    assert (seen.latency, seen.ii) == (4, 3)
-    none = Observation([], False, True, accepted=[5], cycles=[], probes=[])
-    assert (none.latency, none.ii) == (None, None)
+    seen = Observation({"m": [0, 0, 0]}, {"m": [9, 12, 14]}, {"a": [6, 7, 8], "b": [5, 6, 7]}, None, [])
+    assert (seen.latency("m"), seen.ii("m")) == (4, 3)
+    none = Observation({"m": []}, {"m": []}, {"s": [5]}, None, [])
+    assert (none.latency("m"), none.ii("m")) == (None, None)
+
+
+@pytest.mark.parametrize("changed", ["verilator", "cocotb", "g++", "flags"])
+def test_a_model_of_other_tools_is_built_again(design: Design, changed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an update of a tool, what its predecessor compiled is stale."""
+    before = design.simulation._key()
+    assert design.simulation._key() == before
+    if changed == "flags":
+        monkeypatch.setattr("fpgaq.cosim.simulation._FLAGS", ("-O0",))
+    else:
+        newer = {**toolchain.versions(), changed: "99"}
+        monkeypatch.setattr(toolchain, "versions", lambda: newer)
+    assert design.simulation._key() != before
+
+
+def test_missing_verilator_is_an_error_of_a_tool(
+    design: Design, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> Path:
+        raise ToolError("Verilator is missing")
+
+    monkeypatch.setattr(toolchain, "verilator", missing)
+    with pytest.raises(ToolError, match="Verilator is missing"):
+        Simulation(design.sources, design.name, tmp_path).build()
