@@ -14,8 +14,10 @@ from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Node, frozen_array
 from fpgaq.ir.ops import OPS
 from fpgaq.ir.types import FixedType, IntArray
+from fpgaq.quantize import formats
+from fpgaq.quantize.formats import WeightFormat
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 def dumps(graph: Graph) -> str:
@@ -53,6 +55,8 @@ def _encode(value: Any) -> Any:
         return value.tolist()
     if isinstance(value, FixedType):
         return [value.width, value.frac, value.signed]
+    if isinstance(value, WeightFormat):
+        return value.to_json()
     return value.value if isinstance(value, enum.Enum) else list(value) if isinstance(value, tuple) else value
 
 
@@ -67,6 +71,8 @@ def _decode(kind: Any, value: Any) -> Any:
         return FixedType(*value)
     if kind is IntArray or kind == IntArray:
         return frozen_array(value)
+    if kind == (WeightFormat | None):
+        return None if value is None else formats.from_json(value)
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         return kind(value)
     return tuple(value) if isinstance(value, list) else value

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from fpgaq.errors import ConfigError
 from fpgaq.ir.node import Bounds, Node, Operand, checked_bounds, frozen_array
 from fpgaq.ir.types import IntArray
+from fpgaq.quantize.formats.base import WeightFormat
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -23,17 +27,63 @@ class MatMul(Node):
         In units of the result, whose fraction bits are those of the input plus `weight_frac`.
     reuse : int
         Reuse factor that the user asked for; 1 is fully unrolled.
+    format : WeightFormat or None
+        Number set that the weights were trained in, where that is known.
+    unit : int array, shape (n_out,)
+        ``weight = format.decode(codes) * unit * 2**-unit_frac``; without meaning where there is no format.
+    unit_frac : int
+        Fraction bits of a unit below those of the weights, when the smallest levels are not in use.
     """
 
     weight: IntArray
     weight_frac: int
     bias: IntArray
     reuse: int = 1
+    format: WeightFormat | None = None
+    unit: IntArray = field(default_factory=lambda: np.ones(0, np.int64))
+    unit_frac: int = 0
     op = "matmul"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "weight", frozen_array(self.weight))
-        object.__setattr__(self, "bias", frozen_array(self.bias))
+        for name in ("weight", "bias", "unit"):
+            object.__setattr__(self, name, frozen_array(getattr(self, name)))
+        if self.format is not None:
+            if self.unit.shape != (self.n_out,) or np.any(self.unit == 0):
+                raise self.fail(f"{self.unit.size} units for {self.n_out} outputs of format {self.format}")
+            _ = self.codes  # weights outside the format are refused here
+
+    @property
+    def levels(self) -> IntArray:
+        """The weights as integers of their format; the weights themselves where there is none."""
+        return self.weight if self.format is None else (self.weight << self.unit_frac) // self.unit
+
+    @property
+    def codes(self) -> IntArray:
+        """The bits that are stored for each weight, shaped like the matrix.
+
+        Raises
+        ------
+        ModelError
+            If there is no format, or a weight is not in it.
+        """
+        if self.format is None:
+            raise self.fail("its weights have no number format")
+        if np.any(self.levels * self.unit != self.weight << self.unit_frac):
+            raise self.fail(f"weights are not multiples of the unit of format {self.format}")
+        try:
+            return self.format.encode(self.levels)
+        except ConfigError as error:
+            raise self.fail(str(error)) from None
+
+    def with_weights(self, weight: IntArray, unit: IntArray, **changes: Any) -> MatMul:
+        """Return the node with other weights; it keeps its format only if they are all in it."""
+        plain = dataclasses.replace(self, weight=weight, format=None, **changes)
+        if self.format is None or not unit.all():
+            return plain
+        levels = (weight << self.unit_frac) // unit
+        if np.any(levels * unit != weight << self.unit_frac) or not np.isin(levels, self.format.levels).all():
+            return plain
+        return dataclasses.replace(plain, format=self.format, unit=unit)
 
     @property
     def n_in(self) -> int:
@@ -60,7 +110,8 @@ class MatMul(Node):
         return values[0] @ self.weight + self.bias
 
     def describe(self) -> str:
-        return f"{self.n_in}x{self.n_out} weight_frac={self.weight_frac} reuse={self.reuse}"
+        text = f"{self.n_in}x{self.n_out} weight_frac={self.weight_frac} reuse={self.reuse}"
+        return text if self.format is None else f"{text} format={self.format}"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -29,7 +29,7 @@ def drop_dead_channels(graph: Graph) -> Graph:
         kept = alive.copy()
         kept[0] |= not alive.any()  # a vector needs an element; its weights are then zero
         weight = np.where(alive[:, None], second.weight, 0)[kept]
-        nodes[node.name] = dataclasses.replace(second, weight=weight, bias=bias)
+        nodes[node.name] = second.with_weights(weight, second.unit, bias=bias)
         for name in between:
             nodes[name] = _narrowed(nodes[name], kept)
     return Graph(graph.name, nodes.values(), graph.outputs)
@@ -64,7 +64,8 @@ def _alive(graph: Graph, matrix: MatMul) -> tuple[np.ndarray, IntArray]:
 def _narrowed(node: Node, alive: np.ndarray) -> Node:
     """Return a node for the channels that are left."""
     if isinstance(node, MatMul):
-        return dataclasses.replace(node, weight=node.weight[:, alive], bias=node.bias[alive])
+        unit = node.unit if node.format is None else node.unit[alive]
+        return dataclasses.replace(node, weight=node.weight[:, alive], bias=node.bias[alive], unit=unit)
     if isinstance(node, Affine):
         return dataclasses.replace(node, scale=node.scale[alive], bias=node.bias[alive])
     return node

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 
 from fpgaq.ir.graph import Graph
@@ -38,11 +36,11 @@ def _are_powers(scale: IntArray) -> bool:
 
 
 def _folded(matrix: MatMul, affine: Affine) -> MatMul:
-    return dataclasses.replace(
-        matrix,
+    return matrix.with_weights(
+        matrix.weight * affine.scale,
+        matrix.unit if matrix.format is None else matrix.unit * affine.scale,
         name=affine.name,
         type=affine.type,
-        weight=matrix.weight * affine.scale,
         weight_frac=matrix.weight_frac + affine.scale_frac,
         bias=matrix.bias * affine.scale + affine.bias,
     )

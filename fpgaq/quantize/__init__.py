@@ -1,0 +1,1 @@
+"""Number formats of trained weights, and the quantizers that train into them."""
