@@ -111,7 +111,7 @@ def _int6() -> dict[str, float]:
     words = [sum((int(v) & (1 << width) - 1) << (width * i) for i, v in enumerate(row)) for row in x]
     with progress.phase("simulate", "SystemVerilog = reference"):
         found = simulation.run({"s_axis": words}, ["m_axis"], seed=1, span=len(words) // 2).stream
-        _compare(found.words["m_axis"], hardware.result.type.width, network.reference(layers, x).tolist())
+        _compare(found.words["m_axis"], hardware.outputs[0].width, network.reference(layers, x).tolist())
     with progress.phase("synth", "yosys"):
         names = [block.hardware.name for block in hardware.blocks]
         synthesize(sources, top, names, work=WORK / "int6_mlp" / "synth")

@@ -96,7 +96,8 @@ def _fpgaq(measure: _Measure, layers: Sequence[network.Layer], stages: int | Non
     started = time.monotonic()
     hardware = ours.solved(network.make_graph(layers))
     seconds = round(time.monotonic() - started, 1)
-    formats = [(1, hardware.result.type.width - 1, 0)] * hardware.result.bounds.lo.size
+    (end,) = hardware.outputs
+    formats = [(1, end.width - 1, 0)] * end.count
 
     def unpack(word: int) -> list[int]:
         return peers.signed_codes(word, formats, 0)

@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 
 from fpgaq import cache, processes
+from fpgaq.bundles import Bundle, bundled, rows, samples
 from fpgaq.config import DesignConfig, Options, load_design
 from fpgaq.conversion import lower
 from fpgaq.cosim import SimulationResult
 from fpgaq.design import Design
 from fpgaq.errors import ConfigError, ModelError
 from fpgaq.gates import Gate
-from fpgaq.ir import golden
-from fpgaq.ir.types import IntArray
+from fpgaq.ir.graph import Graph
 from fpgaq.progress import Progress
 from fpgaq.report.content import Report, make_report, save_report
-from fpgaq.stimuli import load_array, random_codes, real_codes
+from fpgaq.stimuli import input_codes, load_array, random_codes, real_codes, save_codes
 from fpgaq.synth import Synthesis
 from fpgaq.workspace import building
 
@@ -61,15 +61,15 @@ def build_model(model: Any, name: str, options: Options, output: Path, progress:
         codes, labels, source = gate_inputs(design)
         with progress.phase("write", "writing HLS C++ and SystemVerilog"):
             design.write()
-            np.save(partial / "inputs.npy", codes)
+            save_codes(design.graph, codes, partial / "inputs")
         report = _run(design, codes, labels, source, progress)
-        save_failing_inputs(report, codes, partial)
+        save_failing_inputs(design.graph, report, codes, partial)
         save_report(report, partial)
         _drop_intermediates(partial)
     return report
 
 
-def gate_inputs(design: Design) -> tuple[IntArray, np.ndarray | None, str]:
+def gate_inputs(design: Design) -> tuple[Bundle, np.ndarray | None, str]:
     """Return input codes for the gates, their labels if there are any, and what they are in words."""
     options = design.options
     if options.inputs is None:
@@ -79,17 +79,22 @@ def gate_inputs(design: Design) -> tuple[IntArray, np.ndarray | None, str]:
         return random_codes(design.graph, options.samples, options.seed), None, text
     codes = real_codes(design.graph, load_array(options.inputs), str(options.inputs))
     labels = None if options.labels is None else load_array(options.labels).reshape(-1)
-    if labels is not None and len(labels) != len(codes):
-        raise ConfigError(f"{options.labels}: {len(labels)} labels for {len(codes)} inputs")
-    missing = options.samples - len(codes)
-    text = f"{len(codes)} vectors of {options.inputs.name}"
+    count = samples(codes)
+    if labels is not None and len(design.graph.outputs) > 1:
+        raise ConfigError(f"{options.labels}: labels belong to one output, the model has several; leave them out")
+    if labels is not None and len(labels) != count:
+        raise ConfigError(f"{options.labels}: {len(labels)} labels for {count} inputs")
+    missing = options.samples - count
+    text = f"{count} vectors of {options.inputs.name}"
     if missing > 0:
-        codes = np.concatenate([codes, random_codes(design.graph, missing, options.seed)])
+        more = input_codes(design.graph, random_codes(design.graph, missing, options.seed))
+        given = input_codes(design.graph, codes)
+        codes = bundled([np.concatenate(pair) for pair in zip(given, more, strict=True)])
         text += f" and {missing} random vectors, seed {options.seed}"
     return codes, labels, text
 
 
-def _run(design: Design, codes: IntArray, labels: np.ndarray | None, source: str, progress: Progress) -> Report:
+def _run(design: Design, codes: Bundle, labels: np.ndarray | None, source: str, progress: Progress) -> Report:
     with ThreadPoolExecutor(max_workers=3) as pool, processes.ended_on_error():
         synthesis: Future[Synthesis] = pool.submit(_synthesize, design, progress)
         hardware: Future[tuple[Gate, SimulationResult]] = pool.submit(_simulate, design, codes, progress)
@@ -100,9 +105,9 @@ def _run(design: Design, codes: IntArray, labels: np.ndarray | None, source: str
         csim = software.result()
         rtl, simulation = hardware.result()
         found = synthesis.result()
-    words = simulation.stream.words["m_axis"]
-    if accuracy is not None and labels is not None and len(words) == len(codes):  # nothing was lost or surplus
-        accuracy["hardware"] = _accuracy(_scores(design, design.unpack(words)), labels)
+    found_codes = design.results(simulation.stream)[0]
+    if accuracy is not None and labels is not None and len(found_codes) == samples(codes):  # none lost, none surplus
+        accuracy["hardware"] = _accuracy(_scores(design, found_codes), labels)
     assert design.origin is not None
     return make_report(
         design,
@@ -122,50 +127,75 @@ def _synthesize(design: Design, progress: Progress) -> Synthesis:
         return design.synth(cache=cache.folder("synth"))
 
 
-def _csim(design: Design, codes: IntArray, progress: Progress) -> Gate:
+def _csim(design: Design, codes: Bundle, progress: Progress) -> Gate:
     with progress.phase("csim", "gate: HLS C++ (g++) = golden model"):
         design.csim_library.build()
         return design.csim_gate(codes)
 
 
-def _simulate(design: Design, codes: IntArray, progress: Progress) -> tuple[Gate, SimulationResult]:
+def _simulate(design: Design, codes: Bundle, progress: Progress) -> tuple[Gate, SimulationResult]:
     with progress.phase("rtl", "gate: SystemVerilog (Verilator) = golden model"):
         return design.rtl_gate(codes)
 
 
 def quality(
-    design: Design, codes: IntArray, labels: np.ndarray | None
+    design: Design, codes: Bundle, labels: np.ndarray | None
 ) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
     """Return accuracy of the original and the frozen model, and the distance between them."""
     from fpgaq.frontend.frozen import original_outputs
 
     assert design.origin is not None
-    original = original_outputs(design.origin.model, codes, design.graph)
-    frozen = design._values(golden.run(design.graph, [codes])[0], raw=False)
+    originals = _listed(original_outputs(design.origin.model, codes, design.graph))
+    frozen = _listed(design.golden(codes, raw=True))
+    values = _listed(design.values(bundled(frozen)))
     accuracy: dict[str, Any] | None = None
     if labels is not None:
         accuracy = {"samples": len(labels)}
-        accuracy |= {"original": _accuracy(original, labels), "frozen": _accuracy(_scores(design, frozen), labels)}
+        accuracy |= {
+            "original": _accuracy(originals[0], labels),
+            "frozen": _accuracy(_scores(design, values[0]), labels),
+        }
+    ends = [_ends_in_softmax(tensor) for tensor in design.origin.model.outputs]
+    return accuracy, _worst(
+        [_output_distance(design.options.head, *each) for each in zip(originals, values, ends, strict=True)]
+    )
+
+
+def _listed(values: Bundle) -> list[np.ndarray]:
+    return values if isinstance(values, list) else [values]
+
+
+def _output_distance(head: str, original: np.ndarray, frozen: np.ndarray, ends_in_softmax: bool) -> dict[str, Any]:
     if original.shape[1] == 1 and frozen.shape[1] == 1:
-        return accuracy, _distance(original, frozen, "outputs")
-    if design.options.head == "argmax":
+        return _distance(original, frozen, "outputs")
+    if head == "argmax":
         same = float(np.mean(np.argmax(original, axis=1) == frozen[:, 0]))
-        return accuracy, {
+        return {
             "of": "class index",
             "max_abs": float(np.abs(np.argmax(original, 1) - frozen[:, 0]).max()),
             "argmax_agreement": same,
         }
-    ends_in_softmax = _ends_in_softmax(design.origin.model)
-    if design.options.head == "softmax":
+    if head == "softmax":
         probabilities = original if ends_in_softmax else _softmax(original)
-        return accuracy, _distance(probabilities, frozen, "probabilities")
+        return _distance(probabilities, frozen, "probabilities")
     if ends_in_softmax:
-        return accuracy, _distance(original, _softmax(frozen), "probabilities")
-    return accuracy, _distance(original, frozen, "outputs")
+        return _distance(original, _softmax(frozen), "probabilities")
+    return _distance(original, frozen, "outputs")
 
 
-def _ends_in_softmax(model: Any) -> bool:
-    last = model.layers[-1]
+def _worst(distances: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the largest distance of all outputs."""
+    kinds = {d["of"] for d in distances}
+    agreements = [d["argmax_agreement"] for d in distances if d["argmax_agreement"] is not None]
+    return {
+        "of": kinds.pop() if len(kinds) == 1 else "outputs",
+        "max_abs": max(d["max_abs"] for d in distances),
+        "argmax_agreement": min(agreements, default=None),
+    }
+
+
+def _ends_in_softmax(tensor: Any) -> bool:
+    last = tensor._keras_history[0]
     return type(last).__name__ == "Softmax" or getattr(getattr(last, "activation", None), "__name__", "") == "softmax"
 
 
@@ -192,7 +222,7 @@ def _accuracy(scores: np.ndarray, labels: np.ndarray) -> float:
     return float(np.mean(predicted == labels))
 
 
-def save_failing_inputs(report: Report, codes: IntArray, folder: Path) -> None:
+def save_failing_inputs(graph: Graph, report: Report, codes: Bundle, folder: Path) -> None:
     """Save the input of every failed gate; `fpgaq sim DIR --codes FILE` repeats it.
 
     A wrong value needs its vector only, a violation of the protocol the stream that led to it.
@@ -201,7 +231,8 @@ def save_failing_inputs(report: Report, codes: IntArray, folder: Path) -> None:
         first = gate["first_mismatch"]
         if first is not None:
             sample = first["sample"]
-            np.save(folder / f"mismatch_{name}.npy", codes if first["note"] else codes[sample : sample + 1])
+            chosen = codes if first["note"] else rows(codes, sample, sample + 1)
+            save_codes(graph, chosen, folder / f"mismatch_{name}")
 
 
 def _drop_intermediates(folder: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fpgaq.bundles import Bundle, bundled, rows, samples
 from fpgaq.config import Options, make_options
-from fpgaq.cosim import Simulation, SimulationResult
+from fpgaq.cosim import Observation, Simulation, SimulationResult
 from fpgaq.cosim.verdict import Expected, find_trouble
 from fpgaq.errors import ConfigError, GateError
-from fpgaq.gates import Gate, Mismatch, compare, first_difference
+from fpgaq.gates import Gate, Mismatch, compare_outputs, first_difference
 from fpgaq.hls.csim import Csim
 from fpgaq.ir import files, golden
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.ops import Reshape, Softmax
 from fpgaq.ir.types import IntArray
 from fpgaq.rtl.hardware import Hardware, make_hardware
-from fpgaq.rtl.words import pack, unpack
-from fpgaq.stimuli import real_codes
+from fpgaq.rtl.words import unpack
+from fpgaq.stimuli import input_codes, real_codes
 from fpgaq.synth import Synthesis, synthesize
 
 if TYPE_CHECKING:
@@ -158,62 +159,63 @@ class Design:
             )
         from fpgaq.frontend.frozen import FrozenModel
 
-        return FrozenModel(self.origin.model, self.origin.derivation, self.options.head)
+        return FrozenModel(self.origin.model, self.origin.derivation)
 
     # --- executions -----------------------------------------------------------------------------------------------
 
-    def golden(self, x: Any, *, raw: bool = False) -> np.ndarray:
+    def golden(self, x: Any, *, raw: bool = False) -> Bundle:
         """Run the golden model.
 
         Parameters
         ----------
         x : array, shape (samples, ...)
-            Real inputs, brought to the grid of the input type; codes with `raw`.
+            Real inputs, brought to the grid of the input type; codes with `raw`. For a model of several inputs a list
+            in its order, or a dict by the names of the inputs.
         raw : bool
             Codes in and out instead of values.
 
         Returns
         -------
         array, shape (samples, size)
-            Exact values as float64, or int64 codes with `raw`.
+            Exact values as float64, or int64 codes with `raw`. For a model of several outputs a list in its order.
         """
-        return self._values(golden.run(self.graph, [self._codes(x, raw)])[0], raw)
+        return self._values(golden.run(self.graph, self._codes(x, raw)), raw)
 
-    def csim(self, x: Any, *, raw: bool = False) -> np.ndarray:
+    def csim(self, x: Any, *, raw: bool = False) -> Bundle:
         """Run the compiled C++; arguments and result as `golden`."""
         library = self.csim_library
         if not library.library.is_file():
             library.build()
-        return self._values(library.run(self._codes(x, raw))[self.graph.outputs[0]], raw)
+        found = library.run(bundled(self._codes(x, raw)))
+        return self._values([found[output] for output in self.graph.outputs], raw)
 
-    def rtl(self, x: Any, *, raw: bool = False) -> tuple[np.ndarray, int]:
-        """Simulate the SystemVerilog; also returns the measured latency in cycles."""
-        result = self.simulate(self._codes(x, raw))
-        if result.stream.violation is not None:
-            raise GateError(f"design {self.name!r}: the simulated hardware is wrong at {result.stream.violation}")
-        latency = result.stream.latency("m_axis")
-        assert latency is not None
-        return self._values(self.unpack(result.stream.words["m_axis"]), raw), latency
+    def rtl(self, x: Any, *, raw: bool = False) -> tuple[Bundle, int]:
+        """Simulate the SystemVerilog; also returns the measured latency in cycles, of several outputs the longest."""
+        stream = self.simulate(bundled(self._codes(x, raw))).stream
+        if stream.violation is not None:
+            raise GateError(f"design {self.name!r}: the simulated hardware is wrong at {stream.violation}")
+        latencies = [stream.latency(end.prefix) for end in self.hardware.outputs]
+        return self._values(self.results(stream), raw), max(latency for latency in latencies if latency is not None)
 
-    def rtl_values(self, codes: IntArray) -> np.ndarray:
+    def rtl_values(self, codes: Bundle) -> Bundle:
         """Return what the SystemVerilog computes for input codes, as values."""
-        return self._values(self.rtl(codes, raw=True)[0], raw=False)
+        return self.values(self.rtl(codes, raw=True)[0])
 
-    def simulate(self, codes: IntArray, *, probes: bool = False, stalled_samples: int = 100) -> SimulationResult:
+    def simulate(self, codes: Bundle, *, probes: bool = False, stalled_samples: int = 100) -> SimulationResult:
         """Simulate input codes: back to back, stalled, and after a reset in mid-stream."""
+        ends = zip(self.hardware.inputs, input_codes(self.graph, codes), strict=True)
         return self.simulation.run(
-            {"s_axis": pack(codes, self.hardware.source.type)},
-            ["m_axis"],
+            {end.prefix: end.pack(values) for end, values in ends},
+            [end.prefix for end in self.hardware.outputs],
             seed=self.options.seed,
             span=self.hardware.latency + 3 * self.hardware.ii,
-            probes=len(self.hardware.blocks) + 1 if probes else 0,
+            probes=len(self.hardware.flow.bits) if probes else 0,
             stalled_samples=stalled_samples,
         )
 
-    def unpack(self, words: list[int]) -> IntArray:
-        """Return output codes from output words."""
-        last = self.hardware.blocks[-1]
-        return unpack(words, self.hardware.result.type, last.out_width, last.out_count)
+    def results(self, seen: Observation) -> list[IntArray]:
+        """Return the codes of every output in one pass of a simulation."""
+        return [end.unpack(seen.words[end.prefix]) for end in self.hardware.outputs]
 
     def synth(self, family: str | None = None, *, cache: Path | None = None) -> Synthesis:
         """Synthesize with yosys: resources per layer and in total."""
@@ -248,66 +250,79 @@ class Design:
         GateError
             Naming the gate, the first differing layer, index, got and want.
         """
-        codes = self._codes(x, raw)
+        codes = bundled(self._codes(x, raw))
         gates = [self.keras_gate(codes)] if self.origin is not None else []
         gates += [self.csim_gate(codes), self.rtl_gate(codes)[0]]
         for gate in gates:
             gate.require()
         return gates
 
-    def keras_gate(self, codes: IntArray) -> Gate:
+    def keras_gate(self, codes: Bundle) -> Gate:
         """Frozen Keras model against golden; in front of a table softmax, which Keras does not have."""
-        at = self.logits
-        return compare("keras_vs_golden", self.frozen.codes(codes), self._trace(codes)[at], at)
+        trace = self._trace(codes)
+        got = self.frozen.codes(codes)
+        arrays = got if isinstance(got, list) else [got]
+        at = [self._compared(output) for output in self.graph.outputs]
+        return compare_outputs("keras_vs_golden", dict(zip(at, arrays, strict=True)), {n: trace[n] for n in at})
 
-    @property
-    def logits(self) -> str:
-        """Node at which Keras is compared: the output, or what goes into a table softmax."""
-        output = self.graph.nodes[self.graph.outputs[0]]
-        return output.inputs[0] if isinstance(output, Softmax) else output.name
+    def _compared(self, output: str) -> str:
+        """Return the node at which Keras is compared: the output, or what goes into a table softmax."""
+        node = self.graph.nodes[output]
+        return node.inputs[0] if isinstance(node, Softmax) else node.name
 
-    def csim_gate(self, codes: IntArray) -> Gate:
+    def csim_gate(self, codes: Bundle) -> Gate:
         """Compiled C++ against golden."""
-        want = golden.run(self.graph, [codes])[0]
-        got = self.csim_library.run(codes)[self.graph.outputs[0]]
+        got = self.csim_library.run(codes)
 
         def locate(sample: int) -> Mismatch | None:
-            one = codes[sample : sample + 1]
+            one = rows(codes, sample, sample + 1)
             return first_difference(self.csim_library.run(one, trace=True), self._trace(one), sample)
 
-        return compare("csim_vs_golden", got, want, self.graph.outputs[0], locate)
+        return compare_outputs("csim_vs_golden", got, self._golden(codes), locate)
 
-    def rtl_gate(self, codes: IntArray) -> tuple[Gate, SimulationResult]:
+    def rtl_gate(self, codes: Bundle) -> tuple[Gate, SimulationResult]:
         """SystemVerilog against golden: values, under stalls, after a reset; latency and II against the prediction."""
-        want = golden.run(self.graph, [codes])[0]
+        want = self._golden(codes)
         result = self.simulate(codes)
-        output = self.graph.outputs[0]
 
         def locate(sample: int) -> Mismatch | None:
-            one = codes[sample : sample + 1]
+            one = rows(codes, sample, sample + 1)
             return first_difference(self._probed(one), self._trace(one), sample)
 
-        got = self.unpack(result.stream.words["m_axis"])
-        if len(got) == len(want):
-            gate = compare("rtl_vs_golden", got, want, output, locate)
+        got = dict(zip(self.graph.outputs, self.results(result.stream), strict=True))
+        surplus = max(abs(len(got[output]) - len(want[output])) for output in want)
+        gate = None
+        if not surplus:
+            gate = compare_outputs("rtl_vs_golden", got, want, locate)
             if not gate.passed:
                 return gate, result
-        expected = Expected(pack(want, self.hardware.result.type), self.hardware.latency, self.hardware.ii)
-        trouble = find_trouble(result, {"m_axis": expected})
+        trouble = find_trouble(result, self._expected(want))
         if trouble is None:
+            assert gate is not None
             return gate, result
-        wrong = max(abs(len(got) - len(want)), 1)
-        first = Mismatch(output, trouble.beat, 0, None, None, trouble.text)
-        return Gate("rtl_vs_golden", len(want), wrong, first), result
+        node = next(end.node for end in self.hardware.outputs if end.prefix == trouble.port)
+        first = Mismatch(node, trouble.beat, 0, None, None, trouble.text)
+        return Gate("rtl_vs_golden", samples(codes), max(surplus, 1), first), result
 
-    def _trace(self, codes: IntArray) -> Mapping[str, IntArray]:
-        return golden.trace(self.graph, [codes])
+    def _expected(self, want: Mapping[str, IntArray]) -> dict[str, Expected]:
+        flow = self.hardware.flow
+        return {
+            end.prefix: Expected(end.pack(want[end.node]), flow.latency[end.stream], flow.ii[end.stream])
+            for end in self.hardware.outputs
+        }
 
-    def _probed(self, codes: IntArray) -> Mapping[str, IntArray]:
+    def _golden(self, codes: Bundle) -> dict[str, IntArray]:
+        found = golden.run(self.graph, input_codes(self.graph, codes))
+        return dict(zip(self.graph.outputs, found, strict=True))
+
+    def _trace(self, codes: Bundle) -> Mapping[str, IntArray]:
+        return golden.trace(self.graph, input_codes(self.graph, codes))
+
+    def _probed(self, codes: Bundle) -> Mapping[str, IntArray]:
         """Return what left every layer of the simulated hardware, by graph node."""
         records = self.simulate(codes, probes=True, stalled_samples=0).stream.probes
         values = {}
-        for block, record in zip(self.hardware.blocks, records[1:], strict=True):
+        for block, record in zip(self.hardware.blocks, records[len(self.hardware.inputs) :], strict=True):
             if block.probe is not None and block.out_count == self.graph.bounds[block.probe].lo.size:
                 node = self.hardware.optimized.nodes[block.probe]
                 values[block.probe] = unpack(record, node.type, block.out_width, block.out_count)
@@ -315,11 +330,17 @@ class Design:
 
     # --- codes and values -----------------------------------------------------------------------------------------
 
-    def _codes(self, x: Any, raw: bool) -> IntArray:
-        if raw:
-            return np.asarray(x, dtype=np.int64)
-        return real_codes(self.graph, x, "inputs")
+    def _codes(self, x: Any, raw: bool) -> list[IntArray]:
+        codes = x if raw else real_codes(self.graph, x, "inputs")
+        return [array.astype(np.int64, copy=False) for array in input_codes(self.graph, codes)]
 
-    def _values(self, codes: IntArray, raw: bool) -> np.ndarray:
-        flat = codes.reshape(len(codes), -1)
-        return flat if raw else np.ldexp(flat.astype(np.float64), -self.graph.nodes[self.graph.outputs[0]].type.frac)
+    def values(self, codes: Bundle) -> Bundle:
+        """Return output codes as values."""
+        return self._values(codes if isinstance(codes, list) else [codes], raw=False)
+
+    def _values(self, codes: Sequence[IntArray], raw: bool) -> Bundle:
+        flat = [array.reshape(len(array), -1) for array in codes]
+        if raw:
+            return bundled(flat)
+        types = [self.graph.nodes[output].type for output in self.graph.outputs]
+        return bundled([np.ldexp(c.astype(np.float64), -t.frac) for c, t in zip(flat, types, strict=True)])

@@ -111,6 +111,23 @@ def compare(
     return Gate(name, len(want), int(wrong.size), inner or first)
 
 
+def compare_outputs(
+    name: str,
+    got: Mapping[str, IntArray],
+    want: Mapping[str, IntArray],
+    locate: Callable[[int], Mismatch | None] | None = None,
+) -> Gate:
+    """Compare several outputs by their names; the gate counts samples of which any output differs."""
+    gates = [compare(name, got[output], want[output], output, locate) for output in want]
+    failed = [gate for gate in gates if not gate.passed]
+    if len(failed) < 2:
+        return failed[0] if failed else gates[0]
+    pairs = [(got[output], want[output].reshape(len(want[output]), -1)) for output in want]
+    fitting = [np.any(a != b, axis=1) for a, b in pairs if a.shape == b.shape]
+    count = int(np.any(fitting, axis=0).sum()) if len(fitting) == len(pairs) else max(g.mismatches for g in failed)
+    return Gate(name, gates[0].samples, count, failed[0].first_mismatch)
+
+
 def first_difference(got: Mapping[str, IntArray], want: Mapping[str, IntArray], sample: int) -> Mismatch | None:
     """Return where two traces of one sample differ first; layers in the order of `want`.
 

@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.table import Table
 
 from fpgaq import cache
+from fpgaq.bundles import Bundle, bundled
 from fpgaq.design import Design
 from fpgaq.errors import ConfigError
-from fpgaq.ir.types import IntArray
 from fpgaq.report.content import load_report, resources, save_report
 from fpgaq.report.text import print_report
 from fpgaq.report.views import junit, markdown
-from fpgaq.stimuli import load_array, random_codes, real_codes
+from fpgaq.stimuli import input_codes, load_array, random_codes, real_codes
 
 
 def repeat_simulation(
@@ -35,19 +35,20 @@ def repeat_simulation(
     return int(failed > 0)
 
 
-def _chosen_codes(design: Design, inputs: Path | None, codes: Path | None, samples: int | None, seed: int) -> IntArray:
+def _chosen_codes(design: Design, inputs: Path | None, codes: Path | None, samples: int | None, seed: int) -> Bundle:
     if sum(choice is not None for choice in (inputs, codes, samples)) > 1:
         raise ConfigError("choose one of --inputs, --codes and --samples")
     if inputs is not None:
         return real_codes(design.graph, load_array(inputs), str(inputs))
     if codes is not None:
-        array = load_array(codes)
-        node = design.graph.inputs[0]
-        if array.dtype.kind not in "iu" or array.shape[1:] != node.shape:
-            raise ConfigError(
-                f"{codes}: integer codes of shape (samples, {', '.join(map(str, node.shape))}) are needed"
-            )
-        return np.asarray(array, dtype=np.int64)
+        arrays = input_codes(design.graph, load_array(codes), str(codes))
+        for node, array in zip(design.graph.inputs, arrays, strict=True):
+            if array.dtype.kind not in "iu" or array.shape[1:] != node.shape:
+                where = "" if len(arrays) == 1 else f", input {node.name!r}"
+                raise ConfigError(
+                    f"{codes}{where}: integer codes of shape (samples, {', '.join(map(str, node.shape))}) are needed"
+                )
+        return bundled([array.astype(np.int64) for array in arrays])
     return random_codes(design.graph, design.options.samples if samples is None else samples, seed)
 
 
@@ -91,7 +92,5 @@ def explain_failures(report: dict[str, Any], folder: Path) -> None:
             f"layer {first['layer']!r}, sample {first['sample']}, element {first['index']}: "
             f"got {first['got']}, want {first['want']}"
         )
-        print(
-            f"fpgaq: gate {name} failed: {where}\n  repeat: fpgaq sim {folder} --codes {folder}/mismatch_{name}.npy",
-            file=sys.stderr,
-        )
+        codes = next(folder.glob(f"mismatch_{name}.np[yz]"))
+        print(f"fpgaq: gate {name} failed: {where}\n  repeat: fpgaq sim {folder} --codes {codes}", file=sys.stderr)

@@ -31,7 +31,11 @@ def dense(units: int, kernel: Any = None, bias: Any = None, **options: Any) -> A
 def sequential(*layers: Any, inputs: tuple[int, ...] = (6,), seed: int = 0) -> Any:
     """Build a model and give every parameter random values, biases and batch statistics included."""
     keras.utils.set_random_seed(seed)
-    model = keras.Sequential([keras.Input(inputs, name="features"), *layers])
+    return with_random_weights(keras.Sequential([keras.Input(inputs, name="features"), *layers]), seed)
+
+
+def with_random_weights(model: Any, seed: int = 0) -> Any:
+    """Give every parameter of a model a random value."""
     rng = np.random.default_rng(seed)
     for variable in model.variables:
         if variable.dtype == "float32":

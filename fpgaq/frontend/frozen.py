@@ -7,18 +7,19 @@ quantizers are the model's own QKeras objects. Where a static bound shows float3
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from fpgaq.bundles import Bundle, bundled, samples, unbundled
 from fpgaq.errors import FpgaqError, ModelError
 from fpgaq.frontend.dyadic import trailing_fraction_bits
 from fpgaq.frontend.qkeras_quantizers import Cast, Staircase, activation_meaning, quantizer_name
 from fpgaq.hls.derive import Derivation
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Node
-from fpgaq.ir.ops import Affine, MatMul, Softmax
+from fpgaq.ir.ops import Affine, ArgMax, MatMul, Softmax
 from fpgaq.ir.types import FixedType, IntArray, Overflow, Rounding, cast
 
 Step = Callable[[Any], Any]
@@ -67,36 +68,42 @@ class FrozenModel:
         The user's model.
     derivation : Derivation
         Frozen parameters and the casts that were added.
-    head : str
-        What became of a final softmax.
     """
 
-    def __init__(self, model: Any, derivation: Derivation, head: str) -> None:
+    def __init__(self, model: Any, derivation: Derivation) -> None:
         self.graph = derivation.graph
         self.dtype = exact_dtype(self.graph)
-        self._head = head
         self._model = model
         steps = _Steps(derivation, self.dtype)
         self._steps = {layer.name: steps.of(layer) for layer in model.layers}
 
-    def _evaluate(self, x: Any) -> Any:
-        """Walk from the output back to the input; every supported layer has one input."""
-        tensor = self._model.outputs[0]
+    def _evaluate(self, inputs: dict[str, Any]) -> list[Any]:
+        """Walk from every output back to the inputs; every supported layer has one input."""
+        known: dict[str, Any] = {}
+        return [self._tensor(tensor, inputs, known) for tensor in self._model.outputs]
+
+    def _tensor(self, tensor: Any, inputs: dict[str, Any], known: dict[str, Any]) -> Any:
+        """Return what a layer makes, from `known` where another branch wanted it already."""
         chain: list[str] = []
         while True:
             operation, node_index, _ = tensor._keras_history
+            if operation.name in known:
+                value = known[operation.name]
+                break
             chain.append(operation.name)
             arguments = operation._inbound_nodes[node_index].arguments.keras_tensors
             if not arguments:
+                value = inputs[hls_name(operation.name)]
                 break
             tensor = arguments[0]
         for name in reversed(chain):
             for step in self._steps.get(name, []):
-                x = step(x)
-        return x
+                value = step(value)
+            known[name] = value
+        return value
 
-    def codes(self, inputs: IntArray, batch: int = 1024) -> IntArray:
-        """Evaluate input codes and return output codes, shape (samples, size).
+    def codes(self, inputs: Bundle, batch: int = 1024) -> Bundle:
+        """Evaluate input codes and return output codes, shape (samples, size); lists where there are several.
 
         Raises
         ------
@@ -105,20 +112,44 @@ class FrozenModel:
         """
         import keras
 
-        x = np.ldexp(inputs.astype(np.float64), -self.graph.inputs[0].type.frac).astype(self.dtype)
+        x = {name: values.astype(self.dtype) for name, values in _real(inputs, self.graph).items()}
         parts = [
-            np.asarray(self._evaluate(keras.ops.convert_to_tensor(x[k : k + batch]))) for k in range(0, len(x), batch)
+            self._evaluate({name: keras.ops.convert_to_tensor(v[k : k + batch]) for name, v in x.items()})
+            for k in range(0, samples(inputs), batch)
         ]
-        values = np.concatenate(parts).astype(np.float64).reshape(len(x), -1)
-        if self._head == "argmax":
+        return bundled(
+            [
+                self._codes(_whole(part), name)
+                for part, name in zip(zip(*parts, strict=True), self.graph.outputs, strict=True)
+            ]
+        )
+
+    def _codes(self, values: np.ndarray, name: str) -> IntArray:
+        """Return the codes of one output."""
+        output = self.graph.nodes[name]
+        if isinstance(output, ArgMax):
             return np.argmax(values, axis=1)[:, None].astype(np.int64)
-        output = self.graph.nodes[self.graph.outputs[0]]
         if isinstance(output, Softmax):
             output = self.graph.nodes[output.inputs[0]]
         scaled = np.ldexp(values, output.type.frac)
         if np.any(scaled != np.rint(scaled)):
             raise ModelError(f"layer {output.layer!r}: Keras returns values off the grid of {output.type}")
         return scaled.astype(np.int64)
+
+
+def _real(inputs: Bundle, graph: Graph) -> dict[str, np.ndarray]:
+    """Return input codes as values, by the name of the input."""
+    names = [node.name for node in graph.inputs]
+    return {
+        node.name: np.ldexp(np.asarray(codes).astype(np.float64), -node.type.frac)
+        for node, codes in zip(graph.inputs, unbundled(inputs, names, "inputs"), strict=True)
+    }
+
+
+def _whole(parts: Sequence[Any]) -> np.ndarray:
+    """Return the batches of one output as one array of shape (samples, size)."""
+    values = np.concatenate([np.asarray(part) for part in parts]).astype(np.float64)
+    return values.reshape(len(values), -1)
 
 
 def hls_name(name: str) -> str:
@@ -245,9 +276,14 @@ def _cast_step(to: FixedType, rounding: Rounding, overflow: Overflow) -> Step:
     return apply
 
 
-def original_outputs(model: Any, inputs: IntArray, graph: Graph, batch: int = 1024) -> np.ndarray:
-    """Evaluate the user's model as it is on input codes, float32 by Keras."""
+def original_outputs(model: Any, inputs: Bundle, graph: Graph, batch: int = 1024) -> Bundle:
+    """Evaluate the user's model as it is on input codes, float32 by Keras; a list where it has several outputs."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    x = np.ldexp(inputs.astype(np.float64), -graph.inputs[0].type.frac).astype(np.float32)
-    parts = [np.asarray(model(x[k : k + batch], training=False)) for k in range(0, len(x), batch)]
-    return np.concatenate(parts).astype(np.float64).reshape(len(x), -1)
+    import keras
+
+    x = [values.astype(np.float32) for values in _real(inputs, graph).values()]
+    parts = []
+    for k in range(0, samples(inputs), batch):
+        found = model(bundled([values[k : k + batch] for values in x]), training=False)
+        parts.append(keras.tree.flatten(found))
+    return bundled([_whole(part) for part in zip(*parts, strict=True)])

@@ -24,23 +24,26 @@ def main(library_path: str, job_path: str) -> None:
     job = json.loads(Path(job_path).read_text())
     library = ctypes.CDLL(library_path)
     function = getattr(library, f"{job['name']}_double")
-    x = np.load(job["inputs"])
+    with np.load(job["inputs"]) as data:
+        inputs = [np.ascontiguousarray(x.reshape(len(x), -1)) for x in data.values()]
+    samples = len(inputs[0])
+    outputs = [np.zeros((samples, size)) for size in job["outputs"]]
     array = npc.ndpointer(ctypes.c_double, flags="C_CONTIGUOUS")
     function.restype = None
-    function.argtypes = [array] * 2
-    y = np.zeros((len(x), job["outputs"]))
+    function.argtypes = [array] * (len(inputs) + len(outputs))
     sizes: dict[str, int] = job["trace"]
-    trace = {name: np.zeros((len(x), size)) for name, size in sizes.items()}
+    trace = {name: np.zeros((samples, size)) for name, size in sizes.items()}
     if trace:
         library.allocate_trace_storage(ctypes.c_size_t(8))
-    for k, sample in enumerate(x):
-        function(np.ascontiguousarray(sample.reshape(-1)), y[k])
+    for k in range(samples):
+        function(*(values[k] for values in (*inputs, *outputs)))
         if trace:
             _collect(library, trace, k)
     target = Path(job["result"])
     with target.with_suffix(".part").open("wb") as file:
-        arrays: dict[str, Any] = {f"trace_{name}": values for name, values in trace.items()}
-        np.savez(file, y=y, **arrays)
+        arrays: dict[str, Any] = {f"y_{k}": y for k, y in enumerate(outputs)}
+        arrays |= {f"trace_{name}": values for name, values in trace.items()}
+        np.savez(file, **arrays)
     target.with_suffix(".part").rename(target)
 
 

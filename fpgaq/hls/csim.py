@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from fpgaq import toolchain
+from fpgaq.bundles import Bundle, unbundled
 from fpgaq.errors import GateError, ToolError
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.types import IntArray
@@ -66,13 +67,13 @@ class Csim:
             path.unlink()
         partial.rename(self.library)
 
-    def run(self, codes: IntArray, *, trace: bool = False) -> Mapping[str, IntArray]:
-        """Simulate input codes of shape (samples, ...).
+    def run(self, codes: Bundle, *, trace: bool = False) -> Mapping[str, IntArray]:
+        """Simulate input codes of shape (samples, ...); with several inputs a list of them.
 
         Returns
         -------
         mapping
-            Codes by node name: the output, and with `trace` every layer; shape (samples, size).
+            Codes by node name: the outputs, and with `trace` every layer; shape (samples, size).
 
         Raises
         ------
@@ -83,17 +84,17 @@ class Csim:
         """
         if not self.library.is_file():
             raise ToolError(f"{self.library} does not exist; build the design first")
-        output = self.graph.outputs[0]
+        outputs = {n: int(self.graph.bounds[n].lo.size) for n in self.graph.outputs}
         sizes = {n: int(self.graph.bounds[n].lo.size) for n in self.traced} if trace else {}
         with tempfile.TemporaryDirectory(prefix="fpgaq-csim-") as folder:
-            inputs, job, result = (Path(folder, f) for f in ("x.npy", "job.json", "y.npz"))
-            np.save(inputs, np.ldexp(codes.astype(np.float64), -self.graph.inputs[0].type.frac))
+            inputs, job, result = (Path(folder, f) for f in ("x.npz", "job.json", "y.npz"))
+            np.savez(inputs, *self._values(codes))
             job.write_text(
                 json.dumps(
                     {
                         "name": self.graph.name,
                         "inputs": str(inputs),
-                        "outputs": int(self.graph.bounds[output].lo.size),
+                        "outputs": list(outputs.values()),
                         "trace": sizes,
                         "result": str(result),
                     }
@@ -102,8 +103,16 @@ class Csim:
             command = [sys.executable, "-m", "fpgaq.hls._csim_worker", str(self.library.resolve()), str(job)]
             run_logged(command, Path(folder, "csim.log"), "the C++ simulation")
             with np.load(result) as data:
-                values = {output: data["y"], **{n: data[f"trace_{n}"] for n in sizes}}
+                values = {n: data[f"y_{k}"] for k, n in enumerate(outputs)}
+                values |= {n: data[f"trace_{n}"] for n in sizes}
         return {name: self._codes(name, v) for name, v in values.items()}
+
+    def _values(self, codes: Bundle) -> list[np.ndarray]:
+        arrays = unbundled(codes, [node.name for node in self.graph.inputs], "inputs")
+        return [
+            np.ldexp(np.asarray(array).astype(np.float64), -node.type.frac)
+            for node, array in zip(self.graph.inputs, arrays, strict=True)
+        ]
 
     def _codes(self, name: str, values: np.ndarray) -> IntArray:
         scaled = np.ldexp(values, self.graph.nodes[name].type.frac)

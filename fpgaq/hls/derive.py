@@ -27,6 +27,7 @@ from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Bounds, Node, Operand
 from fpgaq.ir.ops import softmax
 from fpgaq.ir.types import FixedType, Overflow, Rounding
+from fpgaq.quantize import formats
 from fpgaq.rtl.delays import adder_inputs
 
 #: Type of a node while its exact bounds are computed.
@@ -84,7 +85,10 @@ class Deriver:
                 )
             lower(self, layer)
             _settle_unused_types(layer)
-        self.result.graph = Graph(self.model.config.get_project_name(), self.nodes, tuple(self.model.outputs))
+        by_name = {node.name: node for node in self.nodes}
+        inputs = [by_name.pop(name) for name in self.model.inputs]  # the model's order, not the walk's
+        name, outputs = self.model.config.get_project_name(), tuple(self.model.outputs)
+        self.result.graph = Graph(name, [*inputs, *by_name.values()], outputs)
         return self.result
 
     def emit(self, node: Node) -> Node:
@@ -206,6 +210,7 @@ def _lower_dense(deriver: Deriver, layer: Any) -> None:
         weight=weight.codes << (frac - x.type.frac - weight.frac),
         weight_frac=frac - x.type.frac,
         bias=bias.codes << (frac - bias.frac),
+        **_stored_format(layer, weight, frac - x.type.frac),
     )
     node = dataclasses.replace(node, reuse=_reuse_factor(deriver, layer, node, x))
     accumulator = FixedType.from_interval(*node.infer([x]).hull, frac)
@@ -229,6 +234,16 @@ def _lower_dense(deriver: Deriver, layer: Any) -> None:
         deriver.finish(layer, wrapped, None)
         return
     deriver.finish(layer, node, None)
+
+
+def _stored_format(layer: Any, weight: Dyadic, frac: int) -> dict[str, Any]:
+    """Return format and unit of a matrix whose weights get `frac` fraction bits."""
+    if not layer.get_attr("weight_format") or np.any(weight.values != layer.weights["weight"].data):
+        return {}
+    unit = dyadic.exact(layer.get_attr("weight_unit"))
+    finer = max(unit.frac - frac, 0)
+    codes = unit.codes << (frac + finer - unit.frac)
+    return {"format": formats.from_json(layer.get_attr("weight_format")), "unit": codes, "unit_frac": finer}
 
 
 def _accumulator_cast(layer: Any, exact: FixedType) -> _Cast | None:

@@ -22,14 +22,22 @@ class SeparateHead(ModelOptimizerPass):
         for layer in list(model.get_layers()):
             if layer.class_name == "Softmax":
                 self._replace(model, layer, head)
-        if head != "logits" and len(model.outputs) == 1:
-            last = model.graph[model.outputs[0]]
-            if last.class_name not in ("ArgMax", "Softmax"):
-                kind, attributes = _HEADS[head]
-                node = model.make_node(kind, f"{last.name}_{head}", dict(attributes), [last.outputs[0]])
-                model.insert_node(node)
-                last.get_output_variable().type.name = f"layer{last.index}_t"  # only the new output is result_t
+        if head != "logits":
+            for name in list(model.outputs):
+                if model.graph[name].class_name not in ("ArgMax", "Softmax"):
+                    self._append(model, model.graph[name], head)
         return False
+
+    def _append(self, model: Any, last: Any, head: str) -> None:
+        if last.get_output_nodes():
+            raise ModelError(
+                f"layer {last.name!r}: its result is an output and goes on to {last.get_output_nodes()[0].name!r}, so "
+                f"that it cannot end in head {head!r}; use head logits"
+            )
+        kind, attributes = _HEADS[head]
+        node = model.make_node(kind, f"{last.name}_{head}", dict(attributes), [last.outputs[0]])
+        model.insert_node(node)
+        last.get_output_variable().type.name = f"layer{last.index}_t"  # only the new output is result_t
 
     def _replace(self, model: Any, layer: Any, head: str) -> None:
         if layer.name not in model.outputs:

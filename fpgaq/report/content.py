@@ -18,6 +18,8 @@ from fpgaq.hls.freeze import Decision
 from fpgaq.ir.node import Node
 from fpgaq.ir.ops import Affine, MatMul
 from fpgaq.ir.types import FixedType
+from fpgaq.rtl.hardware import Hardware
+from fpgaq.rtl.top import Endpoint
 from fpgaq.synth import Synthesis
 
 SCHEMA_VERSION = 1
@@ -61,14 +63,31 @@ def make_report(
 
 
 def timing(design: Design, simulation: SimulationResult | None) -> dict[str, Any]:
-    """Return measured and predicted cycles."""
-    stream = None if simulation is None else simulation.stream
+    """Return measured and predicted cycles: of every output, and the longest of all."""
+    outputs = [_output_timing(design.hardware, end, simulation) for end in design.hardware.outputs]
+
+    def longest(key: str) -> int | None:
+        found = [row[key] for row in outputs]
+        return None if None in found else max(found)
+
     return {
-        "latency_cycles": None if stream is None else stream.latency("m_axis"),
+        "latency_cycles": longest("latency_cycles"),
         "predicted_latency_cycles": design.hardware.latency,
-        "ii_cycles": None if stream is None else stream.ii("m_axis"),
+        "ii_cycles": longest("ii_cycles"),
         "predicted_ii_cycles": design.hardware.ii,
+        "outputs": outputs,
         "clock_period_ns": design.options.clock_period,
+    }
+
+
+def _output_timing(hardware: Hardware, end: Endpoint, simulation: SimulationResult | None) -> dict[str, Any]:
+    return {
+        "name": end.node,
+        "port": end.prefix,
+        "latency_cycles": None if simulation is None else simulation.stream.latency(end.prefix),
+        "predicted_latency_cycles": hardware.flow.latency[end.stream],
+        "ii_cycles": None if simulation is None else simulation.stream.ii(end.prefix),
+        "predicted_ii_cycles": hardware.flow.ii[end.stream],
     }
 
 

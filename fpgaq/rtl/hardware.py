@@ -1,4 +1,4 @@
-"""The hardware of a whole design: layers with their schedules, the AXI-Stream top, files and predictions."""
+"""The hardware of a whole design: layers with their schedules, how they are connected, files and predictions."""
 
 from __future__ import annotations
 
@@ -9,51 +9,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
 from fpgaq import resources
 from fpgaq.errors import ConfigError, ModelError
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Bounds, Node, Operand, frozen_array
-from fpgaq.ir.ops import ArgMax, Softmax
+from fpgaq.ir.ops import ArgMax, MatMul, Softmax
 from fpgaq.ir.passes import optimize
-from fpgaq.ir.types import FixedType
 from fpgaq.rtl.argmax_layer import ArgMaxLayer
+from fpgaq.rtl.dataflow import Block, Dataflow, LayerHardware
 from fpgaq.rtl.delays import MODELS, adder_inputs
 from fpgaq.rtl.folded_matrix import FoldedMatrix
 from fpgaq.rtl.softmax_layer import SoftmaxLayer
-from fpgaq.rtl.stages import Layer, split
+from fpgaq.rtl.stages import Layer, split, streams
+from fpgaq.rtl.top import Endpoint, top_module
 from fpgaq.rtl.unroll import rounding_half
 from fpgaq.rtl.unrolled_layer import UnrolledLayer
-from fpgaq.rtl.verilog import Module, Port, instance
-
-
-class LayerHardware(Protocol):
-    """What every schedule of a layer offers."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def latency(self) -> int: ...
-    @property
-    def ii(self) -> int: ...
-    @property
-    def summary(self) -> str: ...
-    def modules(self) -> list[Module]: ...
-
-
-@dataclass(frozen=True)
-class Block:
-    """One module of the chain, and what flows out of it.
-
-    `probe` is the graph node whose codes its output vector holds, None inside a layer.
-    """
-
-    hardware: LayerHardware
-    layer: str
-    out_width: int
-    out_count: int
-    probe: str | None
+from fpgaq.rtl.verilog import Module, identifiers
 
 
 @dataclass(frozen=True)
@@ -75,7 +47,7 @@ class Hardware:
 
     @cached_property
     def blocks(self) -> list[Block]:
-        """The chain of modules."""
+        """The modules, in topological order."""
         return [block for layer in split(self.optimized) for block in self._blocks(layer)]
 
     @cached_property
@@ -84,29 +56,34 @@ class Hardware:
         return optimize(self.graph)
 
     def _blocks(self, layer: Layer) -> list[Block]:
-        width, count = layer.result.type.width, layer.n_out
+        def block(hardware: LayerHardware) -> Block:
+            width, count = layer.result.type.width, layer.n_out
+            return Block(hardware, layer.nodes[0].layer, layer.inputs, layer.output, width, count, layer.output)
+
         matrix = layer.matrix
         if isinstance(layer.nodes[0], ArgMax):
-            argmax = ArgMaxLayer(layer.name, layer.source, layer.result.type.width)
-            return [Block(argmax, layer.nodes[0].layer, width, count, layer.output)]
+            return [block(ArgMaxLayer(layer.name, layer.source, layer.result.type.width))]
         if isinstance(layer.nodes[0], Softmax):
-            softmax = SoftmaxLayer(layer.name, layer.nodes[0], layer.source)
-            return [Block(softmax, layer.nodes[0].layer, width, count, layer.output)]
+            return [block(SoftmaxLayer(layer.name, layer.nodes[0], layer.source))]
         if matrix is None or matrix.reuse == 1:
-            unrolled = self._unrolled(layer.name, layer.nodes, layer.source, layer.result, 0)
-            return [Block(unrolled, layer.nodes[0].layer, width, count, layer.output)]
+            return [block(self._unrolled(layer.name, layer.nodes, layer.source, layer.result, 0))]
+        return self._folded(layer, matrix)
+
+    def _folded(self, layer: Layer, matrix: MatMul) -> list[Block]:
+        """Return the matrix, and what follows it elementwise."""
         rest = layer.nodes[1:]
         half = rounding_half(layer.nodes, 0)
         folded = FoldedMatrix(f"{layer.name}_matrix" if rest else layer.name, matrix, layer.source, half)
         acc = folded.result_type
         if not rest:
-            return [Block(folded, matrix.layer, acc.width, matrix.n_out, layer.output)]
+            return [Block(folded, matrix.layer, layer.inputs, layer.output, acc.width, matrix.n_out, layer.output)]
         exact = matrix.infer([layer.source])
         shifted = Bounds(frozen_array(exact.lo + half), frozen_array(exact.hi + half))
         unrolled = self._unrolled(layer.name, rest, Operand(acc, shifted), layer.result, half)
+        inner, width = f"{layer.output}: sums", layer.result.type.width
         return [
-            Block(folded, matrix.layer, acc.width, matrix.n_out, None),
-            Block(unrolled, matrix.layer, width, count, layer.output),
+            Block(folded, matrix.layer, layer.inputs, inner, acc.width, matrix.n_out, None),
+            Block(unrolled, matrix.layer, (inner,), layer.output, width, layer.n_out, layer.output),
         ]
 
     def _unrolled(self, name: str, nodes: Sequence[Node], source: Operand, result: Operand, half: int) -> UnrolledLayer:
@@ -121,25 +98,45 @@ class Hardware:
             half,
         )
 
+    @cached_property
+    def flow(self) -> Dataflow:
+        """How the modules are connected."""
+        made = streams(self.optimized)
+        sources = {node.name: node.type.width * math.prod(node.shape) for node in self.optimized.inputs}
+        return Dataflow(sources, self.blocks, tuple(made[output] for output in self.graph.outputs))
+
+    @cached_property
+    def inputs(self) -> list[Endpoint]:
+        """The AXI-Stream inputs, in the order of the graph's."""
+        nodes = [node.name for node in self.graph.inputs]
+        return [
+            Endpoint(node, prefix, node, self.graph.operand(node), self.graph.nodes[node].type.width)
+            for node, prefix in zip(nodes, self._prefixes("s_axis", nodes), strict=True)
+        ]
+
+    @cached_property
+    def outputs(self) -> list[Endpoint]:
+        """The AXI-Stream outputs, in the order of the graph's."""
+        nodes = self.graph.outputs
+        return [
+            Endpoint(node, prefix, stream, operand, self.flow.bits[stream] // operand.bounds.lo.size)
+            for node, prefix, stream in zip(nodes, self._prefixes("m_axis", nodes), self.flow.sinks, strict=True)
+            for operand in [self.graph.operand(node)]
+        ]
+
+    def _prefixes(self, side: str, nodes: Sequence[str]) -> list[str]:
+        """Return the names of ports: the layer's where there are several."""
+        return [side] if len(nodes) == 1 else identifiers(f"{side}_{self.graph.nodes[node].layer}" for node in nodes)
+
     @property
     def latency(self) -> int:
-        """Cycles from an input vector accepted to its result at the output, without stalls."""
-        return sum(block.hardware.latency for block in self.blocks)
+        """Cycles from the input vectors accepted to the last result at an output, without stalls."""
+        return max(self.flow.latency[end.stream] for end in self.outputs)
 
     @property
     def ii(self) -> int:
         """Cycles between vectors."""
-        return max(block.hardware.ii for block in self.blocks)
-
-    @property
-    def source(self) -> Operand:
-        """The input vector."""
-        return self.graph.operand(self.graph.inputs[0].name)
-
-    @property
-    def result(self) -> Operand:
-        """The output vector."""
-        return self.graph.operand(self.graph.outputs[0])
+        return max(self.flow.ii[end.stream] for end in self.outputs)
 
     def modules(self) -> Mapping[str, Module]:
         """Return the generated modules by name, the top last; each goes into a file of its own."""
@@ -154,71 +151,17 @@ class Hardware:
         return modules
 
     def top(self) -> Module:
-        """Return the AXI-Stream top: the chain of layers, and a skid buffer that cuts the ready path."""
-        in_bits, out_bits = _bits(self.source), self.blocks[-1].out_width * self.blocks[-1].out_count
-        in_bytes, out_bytes = math.ceil(in_bits / 8), math.ceil(out_bits / 8)
-        module = Module(
-            self.graph.name,
-            [
-                f"{self.graph.name}: AXI-Stream, one vector a beat, element 0 in the low bits, padded to bytes.",
-                f"Input   {self.source.bounds.lo.size} x {self.source.type} in {in_bytes} bytes; tlast travels along.",
-                f"Output  {self.result.bounds.lo.size} x {self.result.type} in {out_bytes} bytes.",
-                f"Latency {self.latency} cycles, II {self.ii}, without stalls.",
-            ],
-            [
-                Port("input", "aclk"),
-                Port("input", "aresetn"),
-                Port("input", "s_axis_tvalid"),
-                Port("output", "s_axis_tready"),
-                Port("input", "s_axis_tlast"),
-                Port("input", "s_axis_tdata", 8 * in_bytes, unused=in_bits < 8 * in_bytes),
-                Port("output", "m_axis_tvalid"),
-                Port("input", "m_axis_tready"),
-                Port("output", "m_axis_tlast"),
-                Port("output", "m_axis_tdata", 8 * out_bytes),
-            ],
-        )
-        module.body = self._top_body(in_bits, out_bits, 8 * out_bytes)
-        return module
-
-    def _top_body(self, in_bits: int, out_bits: int, out_padded: int) -> list[str]:
-        bits = [in_bits, *(b.out_width * b.out_count for b in self.blocks)]
-        lines = []
-        for k, width in enumerate(bits):
-            lines.append(f"logic valid_{k}, ready_{k}, last_{k};")
-            lines.append(f"logic [{width - 1}:0] data_{k};")
-        lines += [
-            "",
-            "assign valid_0 = s_axis_tvalid;",
-            "assign s_axis_tready = ready_0;",
-            "assign last_0 = s_axis_tlast;",
-            f"assign data_0 = s_axis_tdata[{in_bits - 1}:0];",
-            "",
-        ]
-        for k, block in enumerate(self.blocks):
-            ports = {"clk": "aclk", "rst_n": "aresetn"}
-            for side, j in (("in", k), ("out", k + 1)):
-                ports |= {f"{side}_{signal}": f"{signal}_{j}" for signal in ("valid", "ready", "last", "data")}
-            lines.append(instance(block.hardware.name, f"u_{block.hardware.name}", ports))
-        last = len(self.blocks)
-        skid = {
-            "clk": "aclk",
-            "rst_n": "aresetn",
-            "in_valid": f"valid_{last}",
-            "in_ready": f"ready_{last}",
-            "in_data": f"{{last_{last}, data_{last}}}",
-            "out_valid": "m_axis_tvalid",
-            "out_ready": "m_axis_tready",
-            "out_data": "{m_axis_tlast, result}",
-        }
-        padding = f"{{{out_padded - out_bits}'d0, result}}" if out_padded > out_bits else "result"
-        return [
-            *lines,
-            "",
-            f"logic [{out_bits - 1}:0] result;",
-            instance("skid_buffer", "output_skid", skid, {"WIDTH": out_bits + 1}),
-            f"assign m_axis_tdata = {padding};",
-        ]
+        """Return the AXI-Stream top."""
+        comment = [f"{self.graph.name}: AXI-Stream, one vector a beat, element 0 in the low bits, padded to bytes."]
+        for what, ends, more in (("Input ", self.inputs, "; tlast travels along"), ("Output", self.outputs, "")):
+            for end in ends:
+                port = f" at {end.prefix}" if len(ends) > 1 else ""
+                comment.append(f"{what}  {end.count} x {end.operand.type} in {end.bytes} bytes{port}{more}.")
+        for end in self.outputs:
+            port = f" at {end.prefix}" if len(self.outputs) > 1 else ""
+            latency, ii = self.flow.latency[end.stream], self.flow.ii[end.stream]
+            comment.append(f"Latency {latency} cycles, II {ii}{port}, without stalls.")
+        return top_module(self.graph.name, comment, self.flow, self.inputs, self.outputs)
 
     def write(self, folder: Path) -> list[Path]:
         """Write library blocks and generated modules; return all source files, the top last."""
@@ -258,8 +201,3 @@ def make_hardware(graph: Graph, clock_period: float, family: str) -> Hardware:
     if family not in MODELS:
         raise ConfigError(f"FPGA family {family!r} is unknown; known are {', '.join(MODELS)}")
     return Hardware(graph, clock_period, family)
-
-
-def _bits(operand: Operand) -> int:
-    type_: FixedType = operand.type
-    return type_.width * int(operand.bounds.lo.size)

@@ -13,7 +13,6 @@ from fpgaq.cosim import Simulation, SimulationResult
 from fpgaq.design import Design
 from fpgaq.ir import FixedType, Graph, Overflow, Rounding, golden
 from fpgaq.ir.ops import Input, MatMul, Requantize
-from fpgaq.rtl.words import pack
 from fpgaq.synth import Netlist, netlist
 
 SAMPLES = 60
@@ -52,7 +51,7 @@ def layer(name: str, width: int, reuse: int) -> Graph:
 
 
 def simulated(design: Design, sources: list[Path], work: Path) -> SimulationResult:
-    words = {"s_axis": pack(codes(design, SAMPLES), design.hardware.source.type)}
+    words = {"s_axis": design.hardware.inputs[0].pack(codes(design, SAMPLES))}
     span = design.hardware.latency + 3 * design.hardware.ii
     return Simulation(sources, design.name, work).run(words, ["m_axis"], seed=4, span=span)
 
@@ -60,7 +59,7 @@ def simulated(design: Design, sources: list[Path], work: Path) -> SimulationResu
 def equals_golden(design: Design, result: SimulationResult) -> bool:
     want = golden.run(design.graph, [codes(design, SAMPLES)])[0]
     return all(
-        seen.violation is None and np.array_equal(design.unpack(words), want[: len(words)])
+        seen.violation is None and np.array_equal(design.hardware.outputs[0].unpack(words), want[: len(words)])
         for seen in result.passes.values()
         for words in seen.words.values()
     )

@@ -189,6 +189,6 @@ def test_a_missing_report_is_refused(tmp_path: Path) -> None:
 
 def test_the_failing_input_is_saved(report: dict[str, Any], design: Design, tmp_path: Path) -> None:
     x = stimuli(design)
-    save_failing_inputs(report, x, tmp_path)
+    save_failing_inputs(design.graph, report, x, tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["mismatch_rtl_vs_golden.npy"]
     assert np.array_equal(np.load(tmp_path / "mismatch_rtl_vs_golden.npy"), x[3:4])

@@ -17,7 +17,6 @@ import numpy as np
 
 from fpgaq.ir import Graph, IntArray, golden
 from fpgaq.rtl.hardware import Hardware, make_hardware
-from fpgaq.rtl.words import unpack
 from fpgaq.synth import simulate
 
 INPUTS = ("aresetn", "s_valid", "s_last", "s_data", "m_ready")
@@ -72,8 +71,7 @@ class Batch:
         ports = ["input logic clk, aresetn, s_valid, s_last, m_ready", f"input logic [{bits - 1}:0] s_data"]
         body = []
         for name, h in self.hardware.items():
-            block = h.blocks[-1]
-            out = -(-block.out_width * block.out_count // 8) * 8
+            out = 8 * h.outputs[0].bytes
             ports += [f"output logic {name}_s_ready, {name}_m_valid, {name}_m_last"]
             ports += [f"output logic [{out - 1}:0] {name}_m_data"]
             body.append(
@@ -124,7 +122,7 @@ class Batch:
 
 
 def _word_bits(h: Hardware) -> int:
-    return -(-h.source.type.width * h.source.bounds.lo.size // 8) * 8
+    return 8 * h.inputs[0].bytes
 
 
 def _traces(name: str, h: Hardware, cycles: Sequence[Cycle], rows: Sequence[Cycle]) -> list[Trace]:
@@ -149,14 +147,14 @@ def _traces(name: str, h: Hardware, cycles: Sequence[Cycle], rows: Sequence[Cycl
 
 def codes(h: Hardware, words: Sequence[int]) -> IntArray:
     """Input words as codes shaped like the input."""
-    type_ = h.source.type
-    return unpack(words, type_, type_.width, h.source.bounds.lo.size).reshape(-1, *h.source.bounds.lo.shape)
+    (end,) = h.inputs
+    return end.unpack(words).reshape(-1, *end.operand.shape)
 
 
 def results(h: Hardware, words: Sequence[int]) -> IntArray:
     """Output words as codes."""
-    block = h.blocks[-1]
-    return unpack(words, h.result.type, block.out_width, block.out_count)
+    (end,) = h.outputs
+    return end.unpack(words)
 
 
 def check(graph: Graph, h: Hardware, traces: Sequence[Trace]) -> None:

@@ -117,8 +117,8 @@ def instances() -> tuple[list[Instance], list[Module]]:
         hardware = make_hardware(graph, 5.0, "xc7")
         (block,) = hardware.blocks
         modules += block.hardware.modules()
-        source, out = hardware.source.type, FixedType(block.out_width, 0, hardware.result.type.signed)
-        count = hardware.source.bounds.lo.size
+        (port,), (end,) = hardware.inputs, hardware.outputs
+        source, count, out = port.operand.type, port.count, FixedType(end.width, 0, end.operand.type.signed)
 
         def compute(words: list[int], graph=graph, source=source, count=count, out=out) -> list[int]:
             mask = (1 << source.width) - 1

@@ -1,0 +1,134 @@
+"""The stage graph: which module reads which streams, when its first result is there, and where words must wait."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+from fpgaq.rtl.verilog import Module
+
+
+class LayerHardware(Protocol):
+    """What every schedule of a layer offers."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def latency(self) -> int: ...
+    @property
+    def ii(self) -> int: ...
+    @property
+    def summary(self) -> str: ...
+    def modules(self) -> list[Module]: ...
+
+
+@dataclass(frozen=True)
+class Block:
+    """One module of the design, and what flows into and out of it.
+
+    Parameters
+    ----------
+    hardware : LayerHardware
+        Its module has the ports of `fpgaq.rtl.unrolled_layer.stream_ports`. With several inputs their vectors lie side
+        by side in ``in_data``, the first one in the low bits.
+    layer : str
+        Layer of the model.
+    inputs : tuple of str
+        Streams that it reads.
+    output : str
+        The stream that it makes.
+    out_width, out_count : int
+        Bits and number of the elements of its vector.
+    probe : str or None
+        Graph node whose codes the output vector holds, None inside a layer.
+    """
+
+    hardware: LayerHardware
+    layer: str
+    inputs: tuple[str, ...]
+    output: str
+    out_width: int
+    out_count: int
+    probe: str | None
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A stream on its way to one of its readers.
+
+    Parameters
+    ----------
+    stream : str
+    block : int or None
+        Number of the block that reads it; None for an output of the design.
+    place : int
+        Which input of the block, or which output of the design.
+    depth : int
+        Words of the FIFO on the way, 0 for wires.
+    """
+
+    stream: str
+    block: int | None
+    place: int
+    depth: int
+
+
+@dataclass(frozen=True)
+class Dataflow:
+    """Blocks connected by streams.
+
+    Parameters
+    ----------
+    sources : mapping of int
+        Streams that come from outside, in order, and the bits of their words.
+    blocks : sequence of Block
+        In topological order.
+    sinks : tuple of str
+        Streams that leave, in order; a stream may leave more than once.
+    """
+
+    sources: Mapping[str, int]
+    blocks: Sequence[Block]
+    sinks: tuple[str, ...]
+
+    @cached_property
+    def bits(self) -> Mapping[str, int]:
+        """Width of every stream, inputs first and then as blocks come."""
+        return {**self.sources, **{b.output: b.out_width * b.out_count for b in self.blocks}}
+
+    @cached_property
+    def latency(self) -> Mapping[str, int]:
+        """Cycles from the first words at the inputs to the first word of every stream, without stalls."""
+        latency = dict.fromkeys(self.sources, 0)
+        for block in self.blocks:
+            latency[block.output] = max(latency[i] for i in block.inputs) + block.hardware.latency
+        return latency
+
+    @cached_property
+    def ii(self) -> Mapping[str, int]:
+        """Cycles between the words of every stream: what is connected goes at the pace of its slowest block."""
+        group = {stream: stream for stream in self.bits}
+        for block in self.blocks:
+            merged = {group[i] for i in (*block.inputs, block.output)}
+            group = {s: group[block.output] if g in merged else g for s, g in group.items()}
+        pace = dict.fromkeys(group.values(), 1)
+        for block in self.blocks:
+            pace[group[block.output]] = max(pace[group[block.output]], block.hardware.ii)
+        return {stream: pace[g] for stream, g in group.items()}
+
+    @cached_property
+    def edges(self) -> Sequence[Edge]:
+        """Every reader of every stream: blocks in order, then the outputs of the design."""
+        edges = [
+            Edge(stream, number, place, self._depth(stream, block))
+            for number, block in enumerate(self.blocks)
+            for place, stream in enumerate(block.inputs)
+        ]
+        return [*edges, *(Edge(stream, None, place, 0) for place, stream in enumerate(self.sinks))]
+
+    def _depth(self, stream: str, block: Block) -> int:
+        """Words that must wait so that the slowest input of a block never stops a faster one that shares its source."""
+        wait = max(self.latency[i] for i in block.inputs) - self.latency[stream]
+        return -(-wait // self.ii[stream]) + 1 if wait else 0
