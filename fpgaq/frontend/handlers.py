@@ -105,6 +105,8 @@ def _add_dense(chain: _Chain, layer: Any, kernel: Any, bias: Any) -> None:
         "weight_data": weight,
         "weight_exact": quantized is not None,
     }
+    if quantized is not None and quantized.format is not None:
+        dense |= {"weight_format": quantized.format.to_json(), "weight_unit": quantized.unit.tolist()}
     if scale is None:
         bias_exact = quantized_bias is not None
         chain.add(layer.name, **dense, use_bias=bias is not None, bias_data=bias_data, bias_exact=bias_exact)

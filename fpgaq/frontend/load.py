@@ -103,7 +103,7 @@ def _check_functions(config: dict[str, Any], known: Iterable[str]) -> None:
             if key.endswith(("activation", "quantizer")) and value is not None:
                 name = value.get("class_name") if isinstance(value, dict) else value
                 name = value.get("config") if name == "function" and isinstance(value, dict) else name
-                base = str(name).split("(")[0].removeprefix("qkeras>")
+                base = str(name).split("(")[0].rpartition(">")[2]  # Keras writes registered names as package>name
                 if base not in names:
                     raise ModelError(
                         f"layer {layer['config'].get('name', '?')!r}: {key} {base!r} is unknown; use a quantizer of "
@@ -127,9 +127,11 @@ def _build(path: Path, weights: Path | None, config: dict[str, Any]) -> Any:
     from qkeras import quantizers
     from qkeras.utils import _add_supported_quantized_objects
 
+    from fpgaq.quantize import quantizers as own  # importing registers them
+
     objects: dict[str, Any] = {}
     _add_supported_quantized_objects(objects)
-    _check_functions(config, [*objects, *vars(keras.activations), *filter(str.islower, vars(quantizers))])
+    _check_functions(config, [*objects, *own.__all__, *vars(keras.activations), *filter(str.islower, vars(quantizers))])
     try:
         if weights is None:
             return keras.models.load_model(path, custom_objects=objects, compile=False, safe_mode=True)

@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgaq.errors import ModelError
+from fpgaq.errors import ConfigError, ModelError
+from fpgaq.frontend.stored_formats import stored_as
 from fpgaq.ir.types import FixedType, Overflow, Rounding
+from fpgaq.quantize.formats import WeightFormat
+from fpgaq.quantize.quantizers import FormatQuantizer
 
 Floats = NDArray[np.float64]
 
@@ -29,10 +32,16 @@ class QuantizedParameter:
         Dyadic numbers.
     scale : float array, shape (n_out,), or None
         A float factor per output channel that is not a power of two (alpha='auto'); None when there is none.
+    format : WeightFormat or None
+        Number set of the codes, where one describes them.
+    unit : float array, shape (n_out,)
+        ``codes`` are integers of the format times this dyadic number.
     """
 
     codes: Floats
     scale: Floats | None
+    format: WeightFormat | None
+    unit: Floats
 
 
 @dataclass(frozen=True)
@@ -77,23 +86,31 @@ def quantize_parameter(layer: str, what: str, quantizer: Any, values: Any) -> Qu
     ModelError
         If the quantizer is not known, or its result does not lie on its grid.
     """
+    if isinstance(quantizer, FormatQuantizer):
+        integers, unit, own_format = quantizer.stored(values)
+        return QuantizedParameter(integers * unit, None, own_format, np.full(integers.shape[-1], unit))
     name = quantizer_name(quantizer)
     grid = _PARAMETER_GRIDS.get(name)
     if grid is None:
         raise ModelError(
             f"layer {layer!r}: {what} quantizer {name!r} is not supported; use one of "
-            f"{', '.join(sorted(_PARAMETER_GRIDS))}"
+            f"{', '.join(sorted(_PARAMETER_GRIDS))}, or a quantizer of fpgaq.quantize.quantizers"
         )
     if getattr(quantizer, "use_stochastic_rounding", False) or name.startswith("stochastic"):
         raise ModelError(
             f"layer {layer!r}: {what} quantizer {name!r} rounds at random; use its deterministic form for export"
         )
     result = np.asarray(quantizer(values), dtype=np.float64)
+    scale: Floats | None = None
     if getattr(quantizer, "alpha", None) == "auto":
         scale = np.broadcast_to(np.asarray(quantizer.scale, np.float64).reshape(-1), result.shape[-1:]).copy()
-        safe = np.where(scale == 0, 1.0, scale)
-        return QuantizedParameter(_on_grid(layer, what, name, result / safe, grid(quantizer)), scale)
-    return QuantizedParameter(_on_grid(layer, what, name, result, grid(quantizer)), None)
+        result = result / np.where(scale == 0, 1.0, scale)
+    codes = _on_grid(layer, what, name, result, grid(quantizer))
+    try:
+        format, units = stored_as(name, quantizer, codes)
+    except ConfigError as problem:
+        raise ModelError(f"layer {layer!r}: {what} quantizer {name!r}: {problem}") from None
+    return QuantizedParameter(codes, scale, format, units)
 
 
 def _on_grid(layer: str, what: str, name: str, values: Floats, step: float | None) -> Floats:

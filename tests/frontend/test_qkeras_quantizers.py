@@ -28,6 +28,7 @@ from fpgaq.errors import ModelError
 from fpgaq.frontend.qkeras_quantizers import Cast, Staircase, activation_meaning, quantize_parameter
 from fpgaq.ir import Rounding
 from fpgaq.ir.types import cast
+from fpgaq.quantize import quantizers
 
 Maker = Callable[[], Any]
 #: Fraction bits of the test inputs: far finer than any grid here.
@@ -62,11 +63,9 @@ PARAMETERS: dict[str, list[Maker]] = {
         for a, t in itertools.product(ALPHAS, (None, 0.25, 0.5))
         if t is None or not isinstance(a, str)
     ],
-    "quantized_po2": [
-        lambda b=b, m=m: quantized_po2(b, m) for b, m in itertools.product((2, 3, 4, 5), (None, 0.5, 1, 2))
-    ],
+    "quantized_po2": [lambda b=b, m=m: quantized_po2(b, m) for b, m in itertools.product((2, 3, 4, 5), (None, 0.5, 2))],
     "quantized_relu_po2": [
-        lambda b=b, m=m: quantized_relu_po2(b, m) for b, m in itertools.product((2, 3, 4), (None, 0.5, 1, 2))
+        lambda b=b, m=m: quantized_relu_po2(b, m) for b, m in itertools.product((2, 3, 4), (None, 0.5, 2))
     ],
 }
 
@@ -91,6 +90,40 @@ def test_codes_times_scale_is_what_qkeras_returns(name: str) -> None:
         assert np.all(np.abs(found.codes * found.scale - theirs) <= 2.0**-22 * largest), about
         integers = found.codes * 2.0**16
         assert integers.tolist() == np.rint(integers).tolist(), about
+
+
+@pytest.mark.parametrize("kind", [quantized_po2, quantized_relu_po2])
+@pytest.mark.parametrize("bits", [3, 4])
+def test_powers_of_two_that_do_not_fit_the_bits_are_refused(kind: type, bits: int) -> None:
+    signed = kind is quantized_po2
+    levels = (2 ** (bits - signed) + 1) << signed
+    with pytest.raises(ModelError, match=rf"'fc': kernel quantizer '{kind.__name__}'.* {levels} levels.*{bits} bits"):
+        quantize_parameter("fc", "kernel", kind(bits, max_value=1), kernel())
+
+
+FORMATS = {
+    "int(width=4, signed=True, symmetric=True)": lambda: quantized_bits(4, 0, symmetric=1, alpha=1),
+    "int(width=4, signed=True, symmetric=False)": lambda: quantized_bits(4, 0, alpha=1),
+    "int(width=3, signed=False, symmetric=False)": lambda: quantized_bits(3, 0, keep_negative=0, alpha=1),
+    "binary(zero_one=False)": lambda: binary(alpha="auto_po2"),
+    "binary(zero_one=True)": lambda: binary(use_01=True, alpha=1),
+    "ternary": lambda: ternary(alpha="auto"),
+    "po2(width=4, exponents=8, signed=True)": lambda: quantized_po2(4),
+    "pot(width=4)": lambda: quantizers.PowerOfTwo(4),
+    "apot(width=5)": lambda: quantizers.AdditivePowerOfTwo(5),
+    "tapered(width=4)": lambda: quantizers.Tapered(4),
+    "pwlq(width=3, breakpoint=4, shift=2)": lambda: quantizers.PiecewiseLinear(3),
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_values_are_integers_of_the_format_times_the_unit(name: str) -> None:
+    found = quantize_parameter("fc", "kernel", FORMATS[name](), kernel())
+    assert str(found.format) == name
+    integers = found.codes / found.unit
+    assert integers.tolist() == np.rint(integers).tolist()
+    assert found.format is not None
+    assert np.array_equal(found.format.decode(found.format.encode(integers.astype(int))), integers)
 
 
 def test_codes_stay_within_the_bits_of_the_quantizer() -> None:

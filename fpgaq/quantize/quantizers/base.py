@@ -1,0 +1,134 @@
+"""QKeras-compatible quantizers that train into a weight format: the values they give are integers times a scale.
+
+They work wherever a QKeras quantizer does (``QDense(kernel_quantizer=...)``), save and load with the model, and pass
+gradients straight through.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, TypeVar
+
+import keras
+import numpy as np
+from keras import ops
+from qkeras import quantizers as qkeras_quantizers
+from qkeras.base_quantizer import BaseQuantizer
+
+from fpgaq.errors import ModelError
+from fpgaq.quantize.formats import WeightFormat
+
+_FITTING_ROUNDS = 5
+
+
+class FormatQuantizer(BaseQuantizer, ABC):
+    """A weight quantizer whose values lie in a `WeightFormat`.
+
+    Subclasses say how a tensor is projected; training, QKeras' protocol and export are here.
+    """
+
+    #: QKeras reads these. A scale that adapts to the data keeps it from rescaling the initializer.
+    alpha = "auto_po2"
+    symmetric = True
+    scale: Any = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.qnoise_factor = 1.0
+
+    @property
+    @abstractmethod
+    def bits(self) -> int:
+        """Storage bits of a weight."""
+
+    @abstractmethod
+    def project(self, x: Any) -> tuple[Any, Any]:
+        """Return the quantized tensor and its unit: integers times a power of two."""
+
+    @abstractmethod
+    def format_of(self, x: Any, integers: np.ndarray) -> WeightFormat:
+        """Return the format that holds the integers into which `x` was projected."""
+
+    @abstractmethod
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+
+    def __call__(self, x: Any) -> Any:
+        """Quantize in the forward pass, be the identity in the backward pass."""
+        x = ops.convert_to_tensor(x)
+        quantized, self.scale = self.project(ops.stop_gradient(x))
+        return x + ops.stop_gradient(self.qnoise_factor * (quantized - x))
+
+    def stored(self, x: Any) -> tuple[np.ndarray, float, WeightFormat]:
+        """Return the integers of a tensor, their unit, and their format, as hardware stores them.
+
+        Raises
+        ------
+        ModelError
+            The quantizer does not give integers times its unit.
+        """
+        quantized, unit = (np.asarray(ops.convert_to_numpy(t), np.float64) for t in self.project(x))
+        scaled = quantized / unit
+        integers = np.rint(scaled).astype(np.int64)
+        if np.any(scaled != integers):
+            raise ModelError(f"{self}: its values are not integers times {float(unit)}; retrain with finite weights")
+        return integers, float(unit), self.format_of(x, integers)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> FormatQuantizer:
+        """Return the quantizer of a configuration."""
+        return cls(**config)
+
+    def max(self) -> float:
+        """Return the limit that QKeras clips latent weights to: none that matters, the scale follows the data."""
+        return 1024.0
+
+    def min(self) -> float:
+        """Return the lower limit that QKeras clips latent weights to."""
+        return -1024.0
+
+    def __str__(self) -> str:
+        arguments = ", ".join(f"{key}={value!r}" for key, value in self.get_config().items())
+        return f"{type(self).__name__}({arguments})"
+
+
+_Class = TypeVar("_Class", bound=type[BaseQuantizer])
+
+
+def registered(cls: _Class) -> _Class:
+    """Make a quantizer known to Keras, for model files, and to QKeras, for strings such as ``"PowerOfTwo(4)"``."""
+    keras.saving.register_keras_serializable(package="fpgaq")(cls)
+    setattr(qkeras_quantizers, cls.__name__, cls)
+    return cls
+
+
+def nearest(x: Any, levels: Any) -> Any:
+    """Return the nearest of ascending levels for every element; of two equally near ones that of larger magnitude."""
+    levels = np.asarray(levels, np.float32)
+    middles = ops.convert_to_tensor((levels[1:] + levels[:-1]) / 2)
+    flat = ops.reshape(ops.cast(x, "float32"), [-1])
+    upper = ops.searchsorted(middles, flat, side="right")
+    lower = ops.searchsorted(middles, flat, side="left")
+    places = ops.where(flat >= 0, upper, lower)
+    return ops.reshape(ops.take(ops.convert_to_tensor(levels), places), ops.shape(x))
+
+
+def power_of_two(x: Any) -> Any:
+    """Return the power of two nearest to a positive number on the logarithmic scale; tiny ones become 2**-24."""
+    # exp2 of an integer must be exact: float32 pow is not everywhere.
+    exponent = ops.cast(ops.round(ops.log2(ops.maximum(x, 2.0**-24))), "int32")
+    positive = ops.left_shift(ops.ones_like(exponent), ops.maximum(exponent, 0))
+    negative = ops.left_shift(ops.ones_like(exponent), ops.maximum(-exponent, 0))
+    return ops.cast(positive, "float32") / ops.cast(negative, "float32")
+
+
+def fitted_unit(x: Any, levels: Any) -> Any:
+    """Return the power of two by which levels fit a tensor best: least squares, alternating with the projection."""
+    top = float(np.max(np.abs(levels)))
+    unit = power_of_two(ops.max(ops.abs(x)) / top)
+    for _ in range(_FITTING_ROUNDS):
+        q = nearest(x / unit, levels)
+        energy = ops.sum(q * q)
+        least_squares = ops.sum(x * q) / ops.maximum(energy, 1e-12)
+        unit = ops.where(energy > 0, power_of_two(least_squares), unit)
+    return unit
