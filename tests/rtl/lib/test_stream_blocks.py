@@ -25,7 +25,16 @@ from fpgaq.rtl.verilog import Module
 from fpgaq.rtl.words import pack
 
 LIBRARY = resources.rtl_library()
-BLOCKS = ("pipeline_control", "skid_buffer", "argmax_vector", "folded_matrix", "softmax_vector")
+BLOCKS = (
+    "pipeline_control",
+    "skid_buffer",
+    "argmax_vector",
+    "folded_matrix",
+    "softmax_vector",
+    "stream_fork",
+    "stream_join",
+    "stream_fifo",
+)
 WORDS = 80
 #: idle x back-pressure x length of the bench
 MATRIX = 3 * 3 * 4
@@ -53,6 +62,87 @@ module delay_line #(parameter int unsigned STAGES = 1, parameter int unsigned WI
     for (genvar k = 0; k < STAGES; k++) begin : stage
         always_ff @(posedge clk) if (enable) data[k+1] <= data[k];
     end
+endmodule
+"""
+
+
+#: Lets words through in about half of the clocks, as consumers of a fork that do not agree.
+THROTTLE = """\
+module throttle #(parameter int unsigned SEED = 1) (
+    input  logic clk,
+    input  logic rst_n,
+    input  logic in_valid,
+    output logic in_ready,
+    output logic out_valid,
+    input  logic out_ready
+);
+    logic [15:0] state;
+    logic open;  // once open, it stays so until the word is taken
+    assign out_valid = in_valid & open;
+    assign in_ready  = out_ready & open;
+    always_ff @(posedge clk) begin
+        if (!rst_n) begin
+            state <= 16'(SEED);
+            open  <= 1'b0;
+        end else begin
+            state <= {state[14:0], state[15] ^ state[13] ^ state[12] ^ state[10]};
+            open  <= (out_valid & ~out_ready) | (state[0] & state[5]) | state[9];
+        end
+    end
+endmodule
+"""
+
+#: A fork whose branches meet again: throttled or not, of different lengths, with FIFOs or not.
+DIAMOND = """\
+module diamond #(
+    parameter int unsigned N = 2, parameter int unsigned WIDTH = 8, parameter int unsigned STEP = 1,
+    parameter int unsigned DEPTH = 0, parameter bit THROTTLED = 1'b0
+) (
+    input  logic               clk,
+    input  logic               rst_n,
+    input  logic               in_valid,
+    output logic               in_ready,
+    input  logic               in_last,
+    input  logic [WIDTH-1:0]   in_data,
+    output logic               out_valid,
+    input  logic               out_ready,
+    output logic               out_last,
+    output logic [N*WIDTH-1:0] out_data
+);
+    logic [N-1:0] fork_valid, fork_ready, open_valid, open_ready, line_valid, line_ready, line_last;
+    logic [N-1:0] join_valid, join_ready, join_last;
+    stream_fork #(.N(N)) forked (.clk, .rst_n, .in_valid, .in_ready, .out_valid(fork_valid), .out_ready(fork_ready));
+    for (genvar k = 0; k < N; k++) begin : branch
+        if (THROTTLED) begin : slow
+            throttle #(.SEED(71 * k + 5)) gate (
+                .clk, .rst_n, .in_valid(fork_valid[k]), .in_ready(fork_ready[k]), .out_valid(open_valid[k]),
+                .out_ready(open_ready[k])
+            );
+        end else begin : fast
+            assign open_valid[k] = fork_valid[k];
+            assign fork_ready[k] = open_ready[k];
+        end
+        logic [WIDTH-1:0] line_data;
+        delay_line #(.STAGES(1 + k * STEP), .WIDTH(WIDTH)) line (
+            .clk, .rst_n, .in_valid(open_valid[k]), .in_ready(open_ready[k]), .in_last, .in_data,
+            .out_valid(line_valid[k]), .out_ready(line_ready[k]), .out_last(line_last[k]), .out_data(line_data)
+        );
+        if (DEPTH > 0) begin : waiting
+            stream_fifo #(.WIDTH(WIDTH + 1), .DEPTH(DEPTH)) fifo (
+                .clk, .rst_n, .in_valid(line_valid[k]), .in_ready(line_ready[k]), .in_data({line_last[k], line_data}),
+                .out_valid(join_valid[k]), .out_ready(join_ready[k]),
+                .out_data({join_last[k], out_data[k*WIDTH+:WIDTH]})
+            );
+        end else begin : direct
+            assign join_valid[k] = line_valid[k];
+            assign line_ready[k] = join_ready[k];
+            assign join_last[k]  = line_last[k];
+            assign out_data[k*WIDTH+:WIDTH] = line_data;
+        end
+    end
+    stream_join #(.N(N)) joined (
+        .in_valid(join_valid), .in_ready(join_ready), .in_last(join_last), .out_valid, .out_ready, .out_last
+    );
 endmodule
 """
 
@@ -90,6 +180,20 @@ class Instance:
         return f"{self.module} u_{self.name} (.clk(clk), .rst_n(rst_n), {end('s', 'in')}, {end('m', 'out')});"
 
 
+#: branches, width, how much longer each branch is than the one before, depth of the FIFOs, throttled
+DIAMONDS = ((2, 8, 0, 0, False), (2, 1, 3, 0, False), (3, 9, 2, 2, True), (2, 40, 4, 5, False), (5, 4, 1, 0, True))
+
+
+def diamond(n: int, width: int, step: int, depth: int, throttled: bool) -> Instance:
+    """Every branch gives the word that went in."""
+
+    def copies(words: list[int]) -> list[int]:
+        return [sum(w << (k * width) for k in range(n)) for w in words]
+
+    parameters = f".N({n}), .WIDTH({width}), .STEP({step}), .DEPTH({depth}), .THROTTLED(1'b{int(throttled)})"
+    return Instance(f"diamond{n}x{width}", f"diamond #({parameters})", width, n * width, copies)
+
+
 def instances() -> tuple[list[Instance], list[Module]]:
     """Blocks at several parameter values, and the generated modules that some need."""
 
@@ -103,6 +207,11 @@ def instances() -> tuple[list[Instance], list[Module]]:
         Instance(f"line{n}x{w}", f"delay_line #(.STAGES({n}), .WIDTH({w}))", w, w, same)
         for n, w in ((1, 1), (2, 8), (3, 70), (8, 5))
     ]
+    found += [
+        Instance(f"fifo{n}x{w}", f"stream_fifo #(.WIDTH({w + 1}), .DEPTH({n}))", w, w, same, packs_last=True)
+        for n, w in ((2, 1), (3, 8), (4, 33), (9, 130))
+    ]
+    found += [diamond(*parameters) for parameters in DIAMONDS]
     modules: list[Module] = []
     chains = [
         Chain("am5", 5, FixedType(3, 0, True), 0).argmax(),
@@ -139,7 +248,8 @@ def write(folder: Path) -> list[Path]:
     body = "\n    ".join(b.body() for b in blocks)
     folder.mkdir(parents=True, exist_ok=True)
     texts = {m.name: str(m) for m in modules}
-    texts |= {"delay_line": DELAY_LINE, "blocks": f"module blocks (\n    {ports}\n);\n    {body}\nendmodule\n"}
+    texts |= {"delay_line": DELAY_LINE, "throttle": THROTTLE, "diamond": DIAMOND}
+    texts |= {"blocks": f"module blocks (\n    {ports}\n);\n    {body}\nendmodule\n"}
     texts |= {name: (LIBRARY / f"{name}.sv").read_text() for name in BLOCKS if name != "softmax_vector"}
     for name, text in texts.items():
         (folder / f"{name}.sv").write_text(text)
@@ -186,15 +296,29 @@ def run(sources: list[Path], folder: Path, monkeypatch: pytest.MonkeyPatch) -> t
 
 @pytest.mark.slow
 def test_matrix_of_stalls_lengths_and_widths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sound blocks pass all of it; a skid buffer that forgets what it keeps only where nobody stalls."""
+    """Sound blocks pass all of it."""
     sources = write(tmp_path / "rtl")
     toolchain.lint(sources, "blocks")
     assert run(sources, tmp_path, monkeypatch) == (MATRIX, 0)
 
-    skid = tmp_path / "rtl" / "skid_buffer.sv"
-    broken = skid.read_text().replace("if (!full) kept", "kept")
-    assert broken != skid.read_text()
-    skid.write_text(broken)
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("block", "pattern", "replacement"),
+    [
+        ("skid_buffer", "if (!full) kept", "kept"),
+        ("stream_fork", " & ~taken", ""),  # a consumer gets a beat once more
+        ("stream_fifo", "assign in_ready = ~full", "assign in_ready = 1'b1"),
+        ("stream_join", "out_valid & out_ready", "out_ready"),  # beats that wait for others are lost
+    ],
+)
+def test_broken_blocks_are_found(
+    block: str, pattern: str, replacement: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = write(tmp_path / "rtl")
+    path = tmp_path / "rtl" / f"{block}.sv"
+    assert pattern in path.read_text()
+    path.write_text(path.read_text().replace(pattern, replacement))
     ran, failed = run(sources, tmp_path, monkeypatch)
     assert ran == MATRIX
     assert failed >= MATRIX // 2
@@ -219,11 +343,16 @@ def test_default_parameters_are_lint_clean(block: str) -> None:
         ("folded_matrix", "N_IN(1), .BEATS(1)", "with one cycle use an unrolled layer"),
         ("folded_matrix", "ADDRESS_W(7)", "ADDRESS_W is derived, do not set it"),
         ("softmax_vector", "N(1)", "N must be at least 2"),
+        ("stream_fork", "N(1)", "N must be at least 2"),
+        ("stream_join", "N(1)", "N must be at least 2"),
+        ("stream_fifo", "DEPTH(1)", "DEPTH must be at least 2"),
+        ("stream_fifo", "WIDTH(0)", "WIDTH must be at least 1"),
     ],
 )
 def test_wrong_parameters_stop_elaboration(block: str, parameters: str, message: str, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.sv"
-    wrong.write_text(f"module wrong (input logic clk);\n  {block} #(.{parameters}) u (.clk(clk));\nendmodule\n")
+    ports = "" if block == "stream_join" else ".clk(clk)"
+    wrong.write_text(f"module wrong (input logic clk);\n  {block} #(.{parameters}) u ({ports});\nendmodule\n")
     with pytest.raises(ToolError, match=message):
         # Other messages come first: the ports are open.
         lint_everything([wrong, LIBRARY / f"{block}.sv", LIBRARY / "pipeline_control.sv"], "wrong")
@@ -264,7 +393,9 @@ def warnings(said: subprocess.CompletedProcess[str]) -> list[str]:
 def test_yosys_reads_every_instance_without_a_warning(tmp_path: Path) -> None:
     said = yosys(write(tmp_path), "blocks")
     assert warnings(said) == []
-    for name in ("skid_buffer", "pipeline_control", "argmax_vector", "folded_matrix"):
+    for name in BLOCKS:
+        if name == "softmax_vector":  # below
+            continue
         assert name in said.stdout
 
 
