@@ -287,7 +287,8 @@ class Design:
 
         def locate(sample: int) -> Mismatch | None:
             one = rows(codes, sample, sample + 1)
-            return first_difference(self._probed(one), self._trace(one), sample)
+            built = golden.trace(self.hardware.optimized, input_codes(self.graph, one))
+            return first_difference(self._probed(one), built, sample)
 
         got = dict(zip(self.graph.outputs, self.results(result.stream), strict=True))
         surplus = max(abs(len(got[output]) - len(want[output])) for output in want)
@@ -319,11 +320,11 @@ class Design:
         return golden.trace(self.graph, input_codes(self.graph, codes))
 
     def _probed(self, codes: Bundle) -> Mapping[str, IntArray]:
-        """Return what left every layer of the simulated hardware, by graph node."""
+        """Return what left every layer of the simulated hardware, by node of the graph that was built."""
         records = self.simulate(codes, probes=True, stalled_samples=0).stream.probes
         values = {}
         for block, record in zip(self.hardware.blocks, records[len(self.hardware.inputs) :], strict=True):
-            if block.probe is not None and block.out_count == self.graph.bounds[block.probe].lo.size:
+            if block.probe is not None:
                 node = self.hardware.optimized.nodes[block.probe]
                 values[block.probe] = unpack(record, node.type, block.out_width, block.out_count)
         return values

@@ -10,7 +10,7 @@ import numpy as np
 
 from fpgaq.cmvm import Adder, AdderGraph, Term, solve
 from fpgaq.ir.node import Node, Operand
-from fpgaq.ir.ops import Affine, Clip, MatMul, Relu, Requantize, Thresholds
+from fpgaq.ir.ops import Affine, Clip, MatMul, Relu, Requantize, Staircases, Thresholds
 from fpgaq.ir.types import IntArray, Overflow, Rounding, shift_round
 from fpgaq.rtl.datapath import (
     Cast,
@@ -73,6 +73,9 @@ def unroll(nodes: Sequence[Node], source: Operand, *, adder_inputs: int = 3, hal
             elements = _linear(path, elements, matrix, node.bias + half, adder_inputs)
             for element in elements:
                 element.half = half
+        elif isinstance(node, Staircases):
+            tables = zip(elements, node.thresholds, node.codes, strict=True)
+            elements = [_stair(path, element, thresholds, codes) for element, thresholds, codes in tables]
         else:
             elements = [_pointwise(path, element, node, nodes[k + 1 : k + 2]) for element in elements]
     path.outputs = [element.ref for element in elements]
@@ -138,18 +141,19 @@ def _pointwise(path: Datapath, element: _Element, node: Node, following: Sequenc
         bounds = (min(max(lo, node.least), node.most), min(max(hi, node.least), node.most))
         return _bounded(path, Limit(element.ref, node.least, node.most), bounds)
     if isinstance(node, Thresholds):
-        return _stair(path, element, node, (lo, hi))
+        return _stair(path, element, node.thresholds, node.codes)
     assert isinstance(node, Requantize), node.op
     return _requantize(path, element, node)
 
 
-def _stair(path: Datapath, element: _Element, node: Thresholds, bounds: Interval) -> _Element:
-    lo, hi = bounds
-    first = int(np.searchsorted(node.thresholds, lo, side="right"))
-    last = int(np.searchsorted(node.thresholds, hi, side="right"))
-    codes = tuple(map(int, node.codes[first : last + 1]))
-    thresholds = tuple(map(int, node.thresholds[first:last]))
-    return _bounded(path, Stair(element.ref, thresholds, codes), (codes[0], codes[-1]))
+def _stair(path: Datapath, element: _Element, thresholds: IntArray, codes: IntArray) -> _Element:
+    """Append the part of a staircase that the operand can reach."""
+    lo, hi = path.ref_bounds(element.ref)
+    first = int(np.searchsorted(thresholds, lo, side="right"))
+    last = int(np.searchsorted(thresholds, hi, side="right"))
+    reached = tuple(map(int, codes[first : last + 1]))
+    stair = Stair(element.ref, tuple(map(int, thresholds[first:last])), reached)
+    return _bounded(path, stair, (min(reached), max(reached)))
 
 
 def _requantize(path: Datapath, element: _Element, node: Requantize) -> _Element:

@@ -3,10 +3,14 @@
 from fpgaq.ir.ops.linear import Affine, MatMul
 from fpgaq.ir.ops.pointwise import Clip, Relu, Requantize, Thresholds
 from fpgaq.ir.ops.softmax import Softmax
+from fpgaq.ir.ops.staircases import Staircases
 from fpgaq.ir.ops.structure import ArgMax, Input, Reshape
 
 #: Every operation by its name in files.
-OPS = {cls.op: cls for cls in (Affine, ArgMax, Clip, Input, MatMul, Relu, Requantize, Reshape, Softmax, Thresholds)}
+OPS = {
+    cls.op: cls
+    for cls in (Affine, ArgMax, Clip, Input, MatMul, Relu, Requantize, Reshape, Softmax, Staircases, Thresholds)
+}
 
 __all__ = [
     "OPS",
@@ -19,5 +23,6 @@ __all__ = [
     "Requantize",
     "Reshape",
     "Softmax",
+    "Staircases",
     "Thresholds",
 ]

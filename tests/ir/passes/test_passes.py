@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -12,11 +13,18 @@ from hypothesis import strategies as st
 from fpgaq.ir import golden
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Node
-from fpgaq.ir.ops import Affine, Clip, Input, MatMul, Relu, Requantize, Reshape
-from fpgaq.ir.passes import drop_dead_channels, drop_identities, fold_scales, optimize
+from fpgaq.ir.ops import Affine, Clip, Input, MatMul, Relu, Requantize, Reshape, Staircases, Thresholds
+from fpgaq.ir.passes import (
+    drop_dead_channels,
+    drop_identities,
+    fold_scales,
+    merge_staircases,
+    number_levels,
+    optimize,
+)
 from fpgaq.ir.types import FixedType, Overflow, Rounding
 
-PASSES = (drop_identities, fold_scales, drop_dead_channels, optimize)
+PASSES = (drop_identities, fold_scales, merge_staircases, number_levels, drop_dead_channels, optimize)
 ANY = FixedType(60, 0, True)
 
 
@@ -68,7 +76,8 @@ def chains(draw: st.DrawFn) -> Graph:
             MatMul, f"m{k}", chain.frac + 1, weight=weight, weight_frac=1, bias=rng.integers(-9, 9, m), reuse=reuse
         )
         if rng.random() < 0.5:
-            scale = rng.choice([-4, -1, 0, 1, 2, 3], m) if rng.random() < 0.3 else rng.choice([-4, -1, 1, 2, 8], m)
+            kinds = ([-4, -1, 0, 1, 2, 3], [-4, -1, 1, 2, 8], [-21931, -85, 0, 5461, 27307])
+            scale = rng.choice(kinds[rng.integers(3)], m)
             chain.add(Affine, f"a{k}", chain.frac + 1, scale=scale, scale_frac=1, bias=rng.integers(-9, 9, m))
         if rng.random() < 0.5:
             chain.add(Relu, f"r{k}", chain.frac)
@@ -76,6 +85,10 @@ def chains(draw: st.DrawFn) -> Graph:
             source = chain.nodes[-1]
             inputs = (source.name,)
             chain.nodes.append(Reshape(name=f"l{k}", inputs=inputs, type=source.type, layer=f"l{k}", shape=(m,)))
+        if rng.random() < 0.3:
+            steps = np.unique(rng.integers(-40, 40, int(rng.integers(1, 4))))
+            codes = np.cumsum(rng.integers(0, 3, steps.size + 1)) * rng.integers(1, 3) - rng.integers(0, 3)
+            chain.add(Thresholds, f"t{k}", chain.frac, thresholds=steps, codes=codes)
         if rng.random() < 0.2:
             chain.add(Clip, f"c{k}", chain.frac, least=-50, most=60)
         for c in range(int(rng.integers(0, 3))):
@@ -149,3 +162,53 @@ def test_a_rectifier_of_positive_values_goes() -> None:
     chain.add(Relu, "r", 1)
     chain.cast("q", FixedType(3, 0, False), Rounding.TRN, Overflow.SAT)
     assert list(drop_identities(chain.graph()).nodes) == ["x", "q"]
+
+
+def normalised(levels: int, scale: list[int]) -> Graph:
+    """Return a matrix, a scale per channel with a 16-bit factor, and a cast or a staircase to a few levels."""
+    rng = np.random.default_rng(1)
+    chain = Chain(8, FixedType(4, 0, True))
+    chain.add(MatMul, "fc", 0, weight=rng.integers(-3, 4, (8, 4)), weight_frac=0, bias=rng.integers(-9, 9, 4))
+    chain.add(Affine, "bn", 14, scale=scale, scale_frac=14, bias=rng.integers(-9999, 9999, 4))
+    if levels == 2:
+        chain.add(Thresholds, "act", 0, thresholds=[0], codes=[-1, 1])
+    else:
+        chain.cast("act", FixedType(levels.bit_length() - 1, 0, True), Rounding.RND_CONV, Overflow.SAT)
+    chain.add(MatMul, "out", 0, weight=rng.choice([-1, 1], (4, 3)), weight_frac=0, bias=[0, 1, 2])
+    return chain.graph()
+
+
+@pytest.mark.parametrize("levels", [2, 4, 8])
+def test_scales_before_few_levels_become_thresholds_with_either_sign_of_the_gain(levels: int) -> None:
+    graph = normalised(levels, [27307, -21931, 0, 5461])
+    merged = merge_staircases(graph)
+    assert [n.op for n in merged.nodes.values()] == ["input", "matmul", "staircases", "matmul"]
+    assert outputs(merged) == outputs(graph)
+    stairs = merged.nodes["act"]
+    assert isinstance(stairs, Staircases)
+    rises = np.sign(np.diff(stairs.codes)).sum(axis=1)
+    assert (np.sign(rises) == [1, -1, 0, 1]).all()
+
+
+def test_signs_travel_as_bits() -> None:
+    graph = normalised(2, [27307, -21931, 13, 5461])
+    built = optimize(graph)
+    act, out = built.nodes["act"], built.nodes["out"]
+    assert isinstance(out, MatMul)
+    assert (act.type.width, act.type.signed) == (1, False)
+    assert set(np.abs(out.weight).reshape(-1).tolist()) == {2}
+    assert outputs(built) == outputs(graph)
+
+
+def test_many_levels_keep_their_scale() -> None:
+    graph = normalised(256, [27307, -21931, 13, 5461])
+    assert "bn" in merge_staircases(graph).nodes
+
+
+def test_scales_that_wrap_are_no_staircase() -> None:
+    graph = normalised(4, [27307, -21931, 13, 5461])
+    nodes = [
+        dataclasses.replace(n, overflow=Overflow.WRAP) if isinstance(n, Requantize) else n for n in graph.nodes.values()
+    ]
+    wrapping = Graph("g", nodes, graph.outputs)
+    assert "bn" in merge_staircases(wrapping).nodes
