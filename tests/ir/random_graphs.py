@@ -9,7 +9,7 @@ import numpy as np
 
 from fpgaq.ir import FixedType, Graph, IntArray, Overflow, Rounding
 from fpgaq.ir.node import Node, Operand
-from fpgaq.ir.ops import Affine, ArgMax, Clip, Input, MatMul, Relu, Requantize, Reshape, Thresholds, softmax
+from fpgaq.ir.ops import Affine, ArgMax, Clip, Input, MatMul, Relu, Requantize, Reshape, Staircases, Thresholds, softmax
 
 WIDE = 64
 
@@ -49,6 +49,10 @@ def random_node(kind: str, name: str, source: str, x: Operand, rng: np.random.Ge
         steps = np.unique(rng.integers(lo - 1, hi + 2, 3))
         codes = np.sort(rng.integers(-5, 6, steps.size + 1))
         return Thresholds(**common, type=FixedType(WIDE, 1, True), thresholds=steps, codes=codes)
+    if kind == "staircases":
+        steps = np.stack([np.sort(rng.choice(np.arange(lo - 2, hi + 3), 2, replace=False)) for _ in range(channels)])
+        codes = np.sort(rng.integers(-5, 6, (channels, 3)), axis=1) * rng.choice([-1, 1], (channels, 1))
+        return Staircases(**common, type=FixedType(WIDE, 1, True), thresholds=steps, codes=codes)
     if kind == "reshape":
         size = int(np.prod(x.shape))
         return Reshape(**common, type=x.type, shape=(size,) if len(x.shape) > 1 else (1, size))

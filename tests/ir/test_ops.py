@@ -19,7 +19,20 @@ from random_graphs import WIDE, every_input, exactly_typed, random_node
 from fpgaq.errors import FpgaqError, ModelError
 from fpgaq.ir import FixedType, Graph, Overflow, Rounding, golden
 from fpgaq.ir.node import Node, Operand
-from fpgaq.ir.ops import OPS, Affine, ArgMax, Clip, Input, MatMul, Relu, Requantize, Reshape, Thresholds, softmax
+from fpgaq.ir.ops import (
+    OPS,
+    Affine,
+    ArgMax,
+    Clip,
+    Input,
+    MatMul,
+    Relu,
+    Requantize,
+    Reshape,
+    Staircases,
+    Thresholds,
+    softmax,
+)
 
 KINDS = sorted(set(OPS) - {"input"})
 X = Input(name="x", inputs=(), type=FixedType(3, 1, True), layer="x", shape=(2,))
@@ -56,6 +69,10 @@ def value_by_hand(node: Node, x: list[int]) -> list[int]:
         return [min(max(v, node.least), node.most) for v in x]
     if isinstance(node, Requantize):
         return [cast_code(v, node.source_frac, node.type, node.rounding, node.overflow) for v in x]
+    if isinstance(node, Staircases):
+        tables = list(zip(node.thresholds.tolist(), node.codes.tolist(), strict=True))
+        rows = [tables[k % len(tables)] for k in range(len(x))]
+        return [codes[sum(v >= t for t in steps)] for v, (steps, codes) in zip(x, rows, strict=True)]
     if isinstance(node, Thresholds):
         return [int(node.codes[sum(v >= t for t in node.thresholds.tolist())]) for v in x]
     if isinstance(node, ArgMax):
@@ -141,6 +158,7 @@ WORKING: list[Node] = [
     Relu(**AT, type=any_type(1)),
     Clip(**AT, type=any_type(1), least=-2, most=3),
     Thresholds(**AT, type=any_type(0), thresholds=[0, 2], codes=[-1, 0, 1]),
+    Staircases(**AT, type=any_type(0), thresholds=[[0, 2], [-1, 1]], codes=[[-1, 0, 1], [3, 0, 0]]),
     ArgMax(name="n", inputs=("x",), layer="fc1", type=FixedType(WIDE, 0, False)),
 ]
 
@@ -160,6 +178,7 @@ MISFITS: list[tuple[Node, str]] = [
     (Relu(**AT, type=any_type(0)), r"keeps the fraction bits"),
     (Clip(**AT, type=any_type(2), least=0, most=1), r"cannot clip fixed<3,2> to \[0, 1\]"),
     (Clip(**AT, type=any_type(1), least=2, most=1), r"cannot clip fixed<3,2> to \[2, 1\]"),
+    (Staircases(**AT, type=any_type(0), thresholds=[[0]], codes=[[0, 1]]), r"1 staircases for an input of shape \[2\]"),
     (Reshape(**AT, type=X.type, shape=(3,)), r"cannot reshape \[2\].*to \[3\]"),
     (Reshape(**AT, type=FixedType(4, 1, True), shape=(2,)), r"cannot reshape.*fixed<3,2>.*fixed<4,3>"),
 ]

@@ -13,7 +13,7 @@ from fpgaq.ir.types import IntArray
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Staircases(Node):
-    """``codes[c, number of thresholds t of channel c with x[c] >= t]``.
+    """``codes[c, number of thresholds t of channel c with x[..., c] >= t]``.
 
     Channels with fewer steps than others end in thresholds that are never reached.
 
@@ -43,15 +43,15 @@ class Staircases(Node):
 
     def infer(self, operands: Sequence[Operand]) -> Bounds:
         (x,) = operands
-        if x.shape != (len(self.thresholds),):
+        if not x.shape or x.shape[-1] != len(self.thresholds):
             raise self.fail(f"{len(self.thresholds)} staircases for an input of shape {list(x.shape)}")
         ends = [self.evaluate([bound[None]])[0] for bound in x.bounds]
         return checked_bounds(self, np.minimum(*ends), np.maximum(*ends))
 
     def evaluate(self, values: Sequence[IntArray]) -> IntArray:
         (x,) = values
-        places = np.stack([np.searchsorted(t, x[:, c], side="right") for c, t in enumerate(self.thresholds)], axis=1)
-        return np.take_along_axis(self.codes[None], places[..., None], axis=2)[..., 0]
+        tables = enumerate(zip(self.thresholds, self.codes, strict=True))
+        return np.stack([codes[np.searchsorted(steps, x[..., c], side="right")] for c, (steps, codes) in tables], -1)
 
     def describe(self) -> str:
         return f"channels={len(self.thresholds)} steps={self.thresholds.shape[1]}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,7 +10,7 @@ from fpgaq.cmvm.csd import digit_counts
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Bounds, Node, Operand
 from fpgaq.ir.ops import Affine, Clip, Relu, Requantize, Staircases, Thresholds
-from fpgaq.ir.types import IntArray, Overflow, signed_bits
+from fpgaq.ir.types import IntArray, Overflow, shift_round, signed_bits
 
 #: Steps of a staircase; with more of them the scale is cheaper anyway.
 MAX_STEPS = 15
@@ -55,14 +54,8 @@ def _chain(graph: Graph, last: Node) -> list[Node]:
 def _is_monotone(graph: Graph, node: Node) -> bool:
     if not isinstance(node, Requantize) or node.overflow in (Overflow.SAT, Overflow.SAT_SYM):
         return True
-    lo, hi = graph.bounds[node.inputs[0]].hull
-    saturating = np.array([lo, hi])
-    return np.array_equal(node.evaluate([saturating]), _clamped(node, saturating))
-
-
-def _clamped(node: Requantize, x: IntArray) -> IntArray:
-    """Return what the cast would give with saturation: the same where nothing leaves the type."""
-    return dataclasses.replace(node, overflow=Overflow.SAT).evaluate([x])
+    lo, hi = shift_round(np.array(graph.bounds[node.inputs[0]].hull), node.shift, node.rounding)
+    return node.type.covers(int(lo), int(hi))
 
 
 def _staircases(chain: Sequence[Node], source: Operand) -> Staircases | None:
