@@ -5,29 +5,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fpgaq.cmvm._build import Builder
-from fpgaq.cmvm._cost import trailing_zeros
 from fpgaq.cmvm._patterns import Patterns
 from fpgaq.cmvm._system import Column, Signed, System
 from fpgaq.cmvm.graph import AdderGraph, Term
 
 
-def assemble(system: System, patterns: Patterns, adder_inputs: int, levels: list[int] | None) -> AdderGraph:
-    """Build the shared nodes that are used more than once, then every column as a tree."""
-    return _Assembly(system, patterns, adder_inputs, levels).graph()
+def assemble(
+    system: System, patterns: Patterns, adder_inputs: int, levels: list[int] | None, *, offsets: bool
+) -> AdderGraph:
+    """Build the shared nodes that are used more than once, then every column as a tree.
+
+    With `offsets`, no node inside is ever negative; what that adds to an output is in its constant.
+    """
+    return _Assembly(system, patterns, adder_inputs, levels, offsets).graph()
 
 
 class _Assembly:
-    def __init__(self, system: System, patterns: Patterns, adder_inputs: int, levels: list[int] | None) -> None:
+    def __init__(
+        self, system: System, patterns: Patterns, adder_inputs: int, levels: list[int] | None, offsets: bool
+    ) -> None:
         self.system = system
         self.patterns = patterns
         self.levels = levels
-        self.builder = Builder(system.bounds[: system.n_inputs], adder_inputs)
+        self.builder = Builder(system.bounds[: system.n_inputs], adder_inputs, offsets)
         self.n_leaves = len(system.bounds)
+        self.constants = dict.fromkeys(range(system.n_inputs), 0)
         self.done: dict[int, list[Signed]] = {i: [(i, 0, 1)] for i in range(system.n_inputs)}
         self.uses = [0] * (self.n_leaves + len(patterns.nodes))
         self.depths = [0] * system.n_inputs + (levels or [0] * len(system.columns))
         for terms in patterns.nodes:
-            self.depths.append(1 + max(self.depths[node] for node, _, _ in terms))
+            self.depths.append(1 + max((self.depths[node] for node, _, _ in terms), default=0))
         for terms in [*patterns.nodes, *(column.terms for column in patterns.columns)]:
             for node, _, _ in terms:
                 self.uses[node] += 1
@@ -51,20 +58,15 @@ class _Assembly:
             output = j < self.system.n_outputs
             column = Column(self.patterns.nodes[node - self.n_leaves], 0) if pattern else self.patterns.columns[j]
             terms = self.expand(column.terms)
+            self.constants[node] = column.constant
+            self.constants[node] += sum((sign * self.constants[n]) << shift for n, shift, sign in column.terms)
             if self.uses[node] == 1 and not output and not column.constant:
                 self.done[node] = terms
             else:
                 levels = None if self.levels is None else self.depths[node]
-                self.done[node] = [self.total(terms, column.constant, output, levels)]
+                constant = self.constants[node]
+                self.done[node] = [self.builder.total(terms, constant, positive=output, levels=levels)]
         return self.done[node]
 
     def expand(self, terms: Sequence[Signed]) -> list[Signed]:
         return [(n, s + shift, g * sign) for node, shift, sign in terms for n, s, g in self.resolve(node)]
-
-    def total(self, terms: list[Signed], constant: int, positive: bool, levels: int | None) -> Signed:
-        base = min(shift for _, shift, _ in terms)
-        if constant:
-            base = min(base, trailing_zeros(constant))
-        terms = [(node, shift - base, sign) for node, shift, sign in terms]
-        node, shift, sign = self.builder.total(terms, constant >> base, positive=positive, levels=levels)
-        return node, shift + base, sign

@@ -159,7 +159,7 @@ def find(
 
 
 @njit(cache=True)
-def measure(state: State, pattern: NDArray[np.int64], terms: int) -> tuple[int, int, int, int]:
+def measure(state: State, prices: Prices, pattern: NDArray[np.int64], terms: int) -> tuple[int, int, int, int]:
     """Interval of a pattern as a node, the shift of its lowest digit and the bits its adder adds."""
     base = first = second = 1 << 20
     for t in range(terms):
@@ -167,22 +167,28 @@ def measure(state: State, pattern: NDArray[np.int64], terms: int) -> tuple[int, 
         base = min(base, shift)
         second = min(second, max(shift, first))
         first = min(first, shift)
-    lo = hi = 0
+    lo = hi = highest = second_highest = 0
     for t in range(terms):
         node, shift = pattern[t, 0], pattern[t, 1] - base
-        if pattern[t, 2] > 0:
+        top = shift + state.bits[node]
+        second_highest = max(second_highest, min(top, highest))
+        highest = max(highest, top)
+        if prices.adder_inputs == 3 or pattern[t, 2] > 0:
             lo += state.lo[node] << shift
             hi += state.hi[node] << shift
         else:
             lo -= state.hi[node] << shift
             hi -= state.lo[node] << shift
-    return lo, hi, base, max(width(lo, hi) - (second - base), 0)
+    added = width(lo, hi)
+    if prices.adder_inputs == 3:  # a carry out is free
+        added = min(added, highest + (1 if terms == 3 and highest == second_highest else 0))
+    return lo, hi, base, max(added - (second - base), 0)
 
 
 @njit(cache=True)
 def gain(state: State, prices: Prices, pattern: NDArray[np.int64], terms: int, uses: int) -> int:
     """Tenths of a LUT that are saved by building a pattern once for `uses` places."""
-    lo, hi, _, added = measure(state, pattern, terms)
+    lo, hi, _, added = measure(state, prices, pattern, terms)
     removed = -width(lo, hi)
     for t in range(terms):
         removed += state.bits[pattern[t, 0]]
@@ -200,7 +206,7 @@ def gain(state: State, prices: Prices, pattern: NDArray[np.int64], terms: int, u
 @njit(cache=True)
 def optimistic(state: State, prices: Prices, pattern: NDArray[np.int64], uses: int) -> int:
     """What a pair could be worth if all of its places shared a third term as wide as its own."""
-    lo, hi, _, added = measure(state, pattern, 2)
+    lo, hi, _, added = measure(state, prices, pattern, 2)
     widest = max(state.bits[pattern[0, 0]], state.bits[pattern[1, 0]])
     third = widest if prices.adder_inputs == 3 else 0
     removed = state.bits[pattern[0, 0]] + state.bits[pattern[1, 0]] + third - width(lo, hi)
@@ -324,7 +330,7 @@ def push_pairs(
 @njit(cache=True)
 def add_node(state: State, prices: Prices, pattern: NDArray[np.int64], terms: int, node: int) -> int:
     """Enter a pattern as node `node`; returns the shift of its lowest digit."""
-    lo, hi, base, _ = measure(state, pattern, terms)
+    lo, hi, base, _ = measure(state, prices, pattern, terms)
     state.lo[node] = lo
     state.hi[node] = hi
     state.bits[node] = width(lo, hi)

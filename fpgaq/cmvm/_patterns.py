@@ -71,6 +71,8 @@ def _start(system: System, adder_inputs: int, levels: list[int] | None, capacity
         limit=np.zeros(n_columns, np.int64),
     )
     for i, (lo, hi) in enumerate(system.bounds):
+        if adder_inputs == 3:  # offsets are free, so every node starts at zero
+            lo, hi = 0, hi - lo
         state.lo[i], state.hi[i], state.bits[i] = lo, hi, width(lo, hi)
     if levels is not None:
         state.weight[: system.n_inputs] = 1

@@ -9,13 +9,14 @@ from fpgaq.cmvm._assemble import assemble
 from fpgaq.cmvm._decompose import decompositions, separate
 from fpgaq.cmvm._levels import allowed_levels, least_levels
 from fpgaq.cmvm._patterns import Patterns, find_patterns
+from fpgaq.cmvm._slack import without_idle_pairs
 from fpgaq.cmvm._system import System
 from fpgaq.cmvm.graph import AdderGraph
 from fpgaq.errors import ConfigError
 
 LEVEL_PRICE = 1  # percent of the added bits that one level of adders less is worth, as registers of a pipeline
 DIGIT_BUDGET = 30_000  # digits searched in all attempts together: seconds, whatever the size of the matrix
-MOST_ATTEMPTS = 24
+MOST_ATTEMPTS = 40
 NOISE = 15  # percent; between 5 and 30 makes little difference
 
 
@@ -60,11 +61,25 @@ def _better(
     if max_depth is not None and levels is None:
         return best
     patterns = find_patterns(system, adder_inputs, levels, NOISE if seed else 0, seed)
-    graph = assemble(system, patterns, adder_inputs, levels)
-    price = graph.total_bits * (100 + LEVEL_PRICE * graph.depth)
-    if (best is None or price < best[0]) and (max_depth is None or graph.depth <= max_depth):
-        return price, graph, system
+    if adder_inputs == 3:
+        patterns = without_idle_pairs(system, patterns)
+    for offsets in _offset_choices(system, adder_inputs, max_depth):
+        graph = assemble(system, patterns, adder_inputs, levels, offsets=offsets)
+        price = graph.total_bits * (100 + LEVEL_PRICE * graph.depth)
+        if (best is None or price < best[0]) and (max_depth is None or graph.depth <= max_depth):
+            best = price, graph, system
     return best
+
+
+def _offset_choices(system: System, adder_inputs: int, max_depth: int | None) -> tuple[bool, ...]:
+    """Whether to keep inner nodes from being negative.
+
+    The carry out that it saves is free on Xilinx only. Outputs pay with a constant, unless they have one anyway.
+    """
+    if adder_inputs == 2:
+        return (False,)
+    paid = all(column.constant for column in system.columns[: system.n_outputs])
+    return (True,) if paid and max_depth is None else (True, False)
 
 
 def _unshared(
@@ -80,4 +95,4 @@ def _unshared(
     if max_depth is not None and least > max_depth:
         raise ConfigError(f"cmvm: max_depth is {max_depth}, but the matrix needs {least} levels of adders.")
     levels = allowed_levels(system, adder_inputs, least)
-    return assemble(system, Patterns((), system.columns), adder_inputs, levels)
+    return assemble(system, Patterns((), system.columns), adder_inputs, levels, offsets=False)

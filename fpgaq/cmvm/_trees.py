@@ -12,6 +12,8 @@ from fpgaq.cmvm._greedy import width
 
 WINDOW = 8  # candidates for the next adder: this many of the operands with the lowest top bits
 FORBIDDEN = 1 << 20
+# Offsets of the adders: none; free, so that every operand starts at zero; free, with a constant added by the root.
+FIXED, FREE, FREE_CONSTANT = 0, 1, 2
 
 
 class Operands(NamedTuple):
@@ -25,10 +27,12 @@ class Operands(NamedTuple):
 
 
 @njit(cache=True)
-def join(items: Operands, picked: NDArray[np.int64], count: int, into: int, adder_inputs: int, root: bool) -> int:
+def join(
+    items: Operands, picked: NDArray[np.int64], count: int, into: int, adder_inputs: int, root: bool, offsets: int
+) -> int:
     """Enter the sum of the picked operands as item `into`; returns the bits its adder adds."""
     base = first = second = 1 << 20
-    low_sign = negatives = 0
+    low_sign = negatives = highest = second_highest = 0
     flexible = False
     weight = np.int64(0)
     for k in range(count):
@@ -38,6 +42,9 @@ def join(items: Operands, picked: NDArray[np.int64], count: int, into: int, adde
             first, second, low_sign = shift, first, sign
         elif shift < second:
             second = shift
+        top = shift + width(items.lo[item], items.hi[item])
+        second_highest = max(second_highest, min(top, highest))
+        highest = max(highest, top)
         flexible = flexible or sign == 0
         negatives += sign < 0
         weight = max(weight, items.weight[item] * adder_inputs)
@@ -46,14 +53,21 @@ def join(items: Operands, picked: NDArray[np.int64], count: int, into: int, adde
     for k in range(count):
         item = picked[k]
         shift = items.shift[item] - base
-        if items.sign[item] >= 0:
+        if offsets or items.sign[item] >= 0:
             lo += items.lo[item] << shift
             hi += items.hi[item] << shift
         else:
             lo -= items.hi[item] << shift
             hi -= items.lo[item] << shift
-    straight = width(lo, hi) - (second - base if low_sign >= 0 else 0)
-    flipped = width(-hi, -lo) - (second - base if low_sign <= 0 else 0)
+    straight, flipped = width(lo, hi), width(-hi, -lo)
+    if offsets:
+        carried = 1 if root and offsets == FREE_CONSTANT else 0
+        rows = 1 if carried or (count == 3 and highest == second_highest) else 0
+        straight = flipped = min(straight + carried, highest - base + rows)  # a carry out above them is free
+        if count == 1:
+            second = base
+    straight -= second - base if low_sign >= 0 else 0
+    flipped -= second - base if low_sign <= 0 else 0
     if not flexible and negatives == count:
         straight += 1 if root else FORBIDDEN  # the root has to be positive, so an operand will be turned round
     if root or (not flexible and negatives == 0):
@@ -63,7 +77,8 @@ def join(items: Operands, picked: NDArray[np.int64], count: int, into: int, adde
     if straight <= flipped:
         items.lo[into], items.hi[into], items.sign[into] = lo, hi, 1
         return straight
-    items.lo[into], items.hi[into], items.sign[into] = -hi, -lo, -1
+    items.sign[into] = -1
+    items.lo[into], items.hi[into] = (lo, hi) if offsets else (-hi, -lo)
     return flipped
 
 
@@ -108,6 +123,7 @@ def pick(
     room: int,
     eagerness: int,
     picked: NDArray[np.int64],
+    offsets: int,
 ) -> int:
     """The next operands to join: those that remove the most operand bits for the bits they add."""
     trial = np.zeros(3, np.int64)
@@ -121,7 +137,7 @@ def pick(
                     trial[2] = live[z]
                 if not fits(items, trial, size, adder_inputs, room):
                     continue
-                added = join(items, trial, size, scratch, adder_inputs, False)
+                added = join(items, trial, size, scratch, adder_inputs, False, offsets)
                 removed = -width(items.lo[scratch], items.hi[scratch])
                 order = x + y + (z if size == 3 else 0)
                 for k in range(size):
@@ -139,13 +155,14 @@ def pick(
 
 @njit(cache=True)
 def grow(
-    items: Operands, n: int, adder_inputs: int, limit: int, eagerness: int, joins: NDArray[np.int64]
+    items: Operands, n: int, adder_inputs: int, limit: int, eagerness: int, joins: NDArray[np.int64], offsets: int
 ) -> tuple[int, int]:
     """Join `n` operands into one; returns the number of adders and the bits they add, and fills `joins`."""
+    constants = 1 if offsets == FREE_CONSTANT else 0
     live = np.arange(n)
     picked = np.zeros(3, np.int64)
     count, made, bits = n, 0, 0
-    while count > 1:
+    while count + constants > 1:
         load = np.int64(0)
         for x in range(count):
             load += items.weight[live[x]]
@@ -155,13 +172,16 @@ def grow(
             top[x] = items.shift[item] + width(items.lo[item], items.hi[item])
         live[:count] = live[:count][np.argsort(top, kind="mergesort")]
         # An even count takes one two-operand adder, after which three fit every time.
-        size = 2 if adder_inputs == 2 or count % 2 == 0 else 3
+        size = 2 if adder_inputs == 2 or (count + constants) % 2 == 0 else 3
         new = n + made
-        if count == size:
+        root = count + constants == size
+        if root:
+            size = count
+            constants = 0
             picked[:count] = live[:count]
         else:
-            size = pick(items, live, count, size, new, adder_inputs, limit - load, eagerness, picked)
-        bits += join(items, picked, size, new, adder_inputs, count == size)
+            size = pick(items, live, count, size, new, adder_inputs, limit - load, eagerness, picked, offsets)
+        bits += join(items, picked, size, new, adder_inputs, root or count == size, offsets)
         joins[made, :] = -1
         joins[made, :size] = picked[:size]
         made += 1
@@ -179,17 +199,19 @@ def grow(
 
 
 @njit(cache=True)
-def cheapest_tree(items: Operands, n: int, adder_inputs: int, limit: int) -> tuple[int, NDArray[np.int64]]:
+def cheapest_tree(
+    items: Operands, n: int, adder_inputs: int, limit: int, offsets: int
+) -> tuple[int, NDArray[np.int64]]:
     """Try a few trees over `n` operands and return the bits and the joins of the cheapest.
 
     Row k of the joins lists the operands of adder k, -1 for none; item ``n + k`` is its result.
     """
     best = 1 << 60
-    result = np.zeros((n, 3), np.int64)
-    joins = np.zeros((n, 3), np.int64)
+    result = np.zeros((n + 1, 3), np.int64)
+    joins = np.zeros((n + 1, 3), np.int64)
     adders = 0
     for eagerness in range(2, 12):
-        made, bits = grow(items, n, adder_inputs, limit, eagerness, joins)
+        made, bits = grow(items, n, adder_inputs, limit, eagerness, joins, offsets)
         if bits < best:
             best, adders = bits, made
             result[:] = joins

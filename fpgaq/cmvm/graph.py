@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgaq.cmvm._cost import added_bits, width
+from fpgaq.cmvm._cost import Operand, added_bits, top_bit, width
 from fpgaq.errors import FpgaqError, ModelError
 
 MAX_OPERANDS = 3
@@ -41,24 +41,34 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Adder:
-    """The sum of one to three terms and a constant.
+    """The sum of one to three terms, a constant and an offset.
 
     Attributes
     ----------
     terms : tuple of Term
         At most two of them negative.
     constant : int
-        Counts as an operand when it is not zero. An adder has two or three operands; the one exception is a lone
-        negated term, which is how an output that is a negated input is written.
+        Counts as an operand when it is not zero. An adder has two or three operands; the exceptions are a lone
+        negated term, which is how an output that is a negated input is written, and a lone term with an offset.
+    offset : int
+        A constant that costs nothing: it stands in the unused bits above a term that is never negative, so it is a
+        multiple of the power of two there. It keeps the result from being negative, which saves signs to extend. A
+        lone term that may be negative has half of its range as offset: its sign bit is inverted.
     """
 
     terms: tuple[Term, ...]
     constant: int
+    offset: int = 0
 
     @property
     def operands(self) -> int:
         """Number of operands, the constant included."""
         return len(self.terms) + (self.constant != 0)
+
+    @property
+    def lifts(self) -> bool:
+        """Whether this is no adder, but a term with its sign bit inverted."""
+        return self.operands == 1 and self.offset != 0
 
 
 @dataclass(frozen=True)
@@ -90,6 +100,7 @@ class AdderGraph:
     def __post_init__(self) -> None:
         for k, adder in enumerate(self.adders):
             _check_adder(adder, self.n_inputs + k)
+            _check_offset(adder, self.n_inputs + k, self.bounds)
         nodes = self.n_inputs + len(self.adders)
         if len(self.bounds) != nodes:
             raise ModelError(f"Adder graph: {len(self.bounds)} bounds for {nodes} nodes; give one per node.")
@@ -174,7 +185,7 @@ class AdderGraph:
         self._check_int64()
         values = list(x.T)
         for adder in self.adders:
-            total = np.full(len(x), adder.constant, dtype=np.int64)
+            total = np.full(len(x), adder.constant + adder.offset, dtype=np.int64)
             for term in adder.terms:
                 operand = values[term.node] << term.shift
                 total = total - operand if term.negative else total + operand
@@ -196,7 +207,7 @@ class AdderGraph:
                         "narrow the weights or the inputs."
                     )
         for adder in self.adders:
-            if not -limit <= adder.constant < limit:
+            if not -limit <= adder.constant + adder.offset < limit:
                 raise IntegerRangeError(f"Adder graph: the constant {adder.constant} needs more than 64 bits.")
 
     def term_bounds(self, term: Term) -> tuple[int, int]:
@@ -210,7 +221,7 @@ class AdderGraph:
         """Adders on the longest path to every node; 0 for inputs."""
         depths = [0] * self.n_inputs
         for adder in self.adders:
-            depths.append(1 + max(depths[t.node] for t in adder.terms))
+            depths.append((not adder.lifts) + max(depths[t.node] for t in adder.terms))
         return tuple(depths)
 
     @property
@@ -222,12 +233,14 @@ class AdderGraph:
     def adder_bits(self) -> tuple[int, ...]:
         """Bits each adder really adds, which is its cost in LUT6 on Xilinx.
 
-        Low bits where a single positive operand lives pass through and are free.
+        Low bits where a single positive operand lives pass through and are free, and so is a carry out.
         """
         bits = []
         for k, adder in enumerate(self.adders):
-            operands = [(t.shift, t.negative) for t in adder.terms]
+            operands = [Operand(t.shift, t.negative, top_bit(t.shift, *self.bounds[t.node])) for t in adder.terms]
             bits.append(added_bits(operands, adder.constant, *self.bounds[self.n_inputs + k]))
+            if adder.lifts:
+                bits[-1] = 1
         return tuple(bits)
 
     @property
@@ -248,11 +261,25 @@ class AdderGraph:
 
 def _check_adder(adder: Adder, index: int) -> None:
     lone_negation = len(adder.terms) == 1 and adder.constant == 0 and adder.terms[0].negative
-    legal = 2 <= adder.operands <= MAX_OPERANDS or lone_negation
+    legal = 2 <= adder.operands <= MAX_OPERANDS or lone_negation or adder.lifts
     if not (legal and adder.terms and sum(t.negative for t in adder.terms) <= MAX_NEGATIVE):
         raise ModelError(f"Adder graph: node {index} is {adder}; an adder has two or three operands, not all negated.")
     if any(not 0 <= t.node < index or t.shift < 0 for t in adder.terms):
         raise ModelError(f"Adder graph: node {index} is {adder}; operands are earlier nodes, shifted left.")
+
+
+def _check_offset(adder: Adder, index: int, bounds: Sequence[tuple[int, int]]) -> None:
+    if not adder.offset:
+        return
+    if adder.lifts:
+        (term,) = adder.terms
+        half = 1 << (width(*bounds[term.node]) - 1)
+        legal = bounds[term.node][0] < 0 and not term.negative and not term.shift and adder.offset == half
+    else:
+        tops = [top_bit(t.shift, *bounds[t.node]) for t in adder.terms]
+        legal = any(top is not None and adder.offset % (1 << top) == 0 for top in tops)
+    if not legal:
+        raise ModelError(f"Adder graph: node {index} is {adder}; no term has unused bits that hold the offset.")
 
 
 def _linear_forms(n_inputs: int, adders: Sequence[Adder]) -> tuple[list[NDArray[np.object_]], list[int]]:
@@ -260,7 +287,7 @@ def _linear_forms(n_inputs: int, adders: Sequence[Adder]) -> tuple[list[NDArray[
     constants = [0] * n_inputs
     for adder in adders:
         form = np.array([0] * n_inputs, dtype=object)
-        constant = adder.constant
+        constant = adder.constant + adder.offset
         for t in adder.terms:
             factor = (-1 if t.negative else 1) << t.shift
             form = form + forms[t.node] * factor

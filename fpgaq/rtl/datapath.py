@@ -41,7 +41,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class Sum:
-    """An adder of two or three operands; its terms' nodes are nodes of the datapath."""
+    """An adder of two or three operands, or a lifted term; its terms' nodes are nodes of the datapath."""
 
     adder: Adder
 
@@ -162,7 +162,7 @@ def evaluate_op(op: Op, x: IntArray, values: Mapping[int, IntArray]) -> IntArray
     if isinstance(op, Constant):
         return np.full(x.shape[0], op.value, dtype=np.int64)
     if isinstance(op, Sum):
-        total = np.full(x.shape[0], op.adder.constant, dtype=np.int64)
+        total = np.full(x.shape[0], op.adder.constant + op.adder.offset, dtype=np.int64)
         for t in op.adder.terms:
             total = total + (-1 if t.negative else 1) * (values[t.node] << t.shift)
         return total

@@ -69,6 +69,8 @@ def delay(model: DelayModel, path: Datapath, op: Op, node: int) -> int:
     """Return the delay of one operation in ps."""
     if isinstance(op, (Source, Constant)):
         return 0
+    if isinstance(op, Sum) and op.adder.lifts:
+        return 0  # an inverted bit, which goes into the LUTs that read it
     if isinstance(op, Sum):
         return model.adder(path.width(node))
     width = path.width(op.x.node)

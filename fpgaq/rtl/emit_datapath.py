@@ -36,6 +36,7 @@ class DatapathWriter:
     schedule: Schedule
     enable: str
     _lines: list[list[str]] = field(default_factory=list)
+    _unread: dict[int, int] = field(default_factory=dict)
 
     def body(self, in_data: str, in_width: int, out_data: str, out_width: int) -> list[str]:
         """Return declarations, logic and registers.
@@ -50,6 +51,7 @@ class DatapathWriter:
         stages = self.schedule.stages
         inputs, outputs = sum(isinstance(op, Source) for op in self.path.ops), len(self.path.outputs)
         self._lines = [[] for _ in range(stages + 1)]
+        self._unread = _unread_bits(self.path)
         for n, op in enumerate(self.path.ops):
             if isinstance(op, Source):
                 low = op.index * in_width
@@ -84,8 +86,11 @@ class DatapathWriter:
         """Return ``width`` bits of a shifted value, sign-extended or cut at the top."""
         return self._bits(ref, width, 0, stage)
 
-    def _bits(self, ref: Ref, width: int, low: int, stage: int) -> str:
-        """Return bits ``[low, width)`` of a shifted value, sign-extended where it ends before."""
+    def _bits(self, ref: Ref, width: int, low: int, stage: int, above: int = 0) -> str:
+        """Return bits ``[low, width)`` of a shifted value, sign-extended where it ends before.
+
+        `above` is added to a value that is never negative, and has no bits where it has some.
+        """
         op = self.path.ops[ref.node]
         if isinstance(op, Constant):
             return constant((op.value << ref.shift) >> low, width - low)
@@ -97,7 +102,10 @@ class DatapathWriter:
         if missing > 0:
             sign = self.path.signed(ref.node)
             one = f"{name}[{bits - 1}]" if bits > 1 else name
-            parts.append(f"{{{missing}{{{one}}}}}" if sign else f"{missing}'d0")
+            if above:
+                parts.append(constant(above >> (width - missing), missing))
+            else:
+                parts.append(f"{{{missing}{{{one}}}}}" if sign else f"{missing}'d0")
         if last > first:
             whole = first == 0 and last == bits
             parts.append(name if whole else f"{name}[{last - 1}:{first}]" if last - first > 1 else f"{name}[{first}]")
@@ -158,13 +166,17 @@ class DatapathWriter:
 
     def _sum(self, node: int, adder: Adder, stage: int) -> list[str]:
         """One adder; low bits in which only one operand lives are wired through."""
+        if adder.lifts:
+            return self._lifted(node, adder, stage)
         name, width = self.name(node), self.path.width(node)
         lowest = [t.shift for t in adder.terms]
         if adder.constant:
             lowest.append((adder.constant & -adder.constant).bit_length() - 1)
         through = _passed_low_bits(adder, lowest, width)
+        above = self._extensions(adder)
         operands = [
-            _Operand(self._bits(Ref(t.node, t.shift), width, through, stage), t.shift, t.negative) for t in adder.terms
+            _Operand(self._bits(Ref(t.node, t.shift), width, through, stage, extension), t.shift, t.negative)
+            for t, extension in zip(adder.terms, above, strict=True)
         ]
         if adder.constant:
             operands.append(_Operand(constant(adder.constant >> through, width - through), lowest[-1], False))
@@ -172,22 +184,54 @@ class DatapathWriter:
         target = name
         if through:
             target = f"{name}[{width - 1}:{through}]"
-            lines.append(f"assign {name}[{through - 1}:0] = {self._low_bits(adder, lowest, through, stage)};")
-        return [*lines, _addition(target, name, width - through, operands)]
+            lines.append(f"assign {name}[{through - 1}:0] = {self._low_bits(adder, lowest, above, through, stage)};")
+        unread = min(max(self._unread.get(node, 0) - through, 0), width - through)
+        return [*lines, _addition(target, name, width - through, operands, unread)]
 
-    def _low_bits(self, adder: Adder, lowest: list[int], through: int, stage: int) -> str:
+    def _lifted(self, node: int, adder: Adder, stage: int) -> list[str]:
+        """One term with its sign bit inverted; where it is never positive, that bit is known."""
+        (term,) = adder.terms
+        ref = Ref(term.node, term.shift)
+        width, below = self.path.width(node), term.shift + self.path.width(term.node) - 1
+        text = self._bits(ref, min(width, below), 0, stage) if below else ""
+        if width > below:
+            inverted = f"~{self._sign(ref, stage)}"
+            text = f"{{{inverted}, {text}}}" if text else inverted
+        name = self.name(node)
+        return [f"// {name} = {self._formula(adder, stage)}", f"assign {name} = {text};"]
+
+    def _extensions(self, adder: Adder) -> list[int]:
+        """Split the offset of an adder into constants that stand above its terms.
+
+        Ones above a term that is subtracted are zeros in the adder, so those that cannot be negative get them first.
+        The term that ends lowest has room for what is left.
+        """
+        tops = {k: t.shift + self.path.width(t.node) for k, t in enumerate(adder.terms) if not self.path.signed(t.node)}
+        extensions = [0] * len(adder.terms)
+        if not adder.offset or not tops:
+            return extensions
+        rest = adder.offset
+        for k, top in tops.items():
+            if adder.terms[k].negative:
+                extensions[k] = -(1 << top)
+                rest -= 1 << top
+        first = min(tops, key=tops.__getitem__)
+        extensions[first] += -rest if adder.terms[first].negative else rest
+        return extensions
+
+    def _low_bits(self, adder: Adder, lowest: list[int], above: list[int], through: int, stage: int) -> str:
         k = min(range(len(lowest)), key=lowest.__getitem__)
         if k == len(adder.terms):
             return constant(adder.constant, through)
-        return self._bits(Ref(adder.terms[k].node, adder.terms[k].shift), through, 0, stage)
+        return self._bits(Ref(adder.terms[k].node, adder.terms[k].shift), through, 0, stage, above[k])
 
     def _formula(self, adder: Adder, stage: int) -> str:
         parts = []
         for t in adder.terms:
             factor = f"{1 << t.shift}*" if t.shift else ""
             parts.append(f"{'-' if t.negative else '+'} {factor}{self.name(t.node, stage)}")
-        if adder.constant:
-            parts.append(f"{'-' if adder.constant < 0 else '+'} {abs(adder.constant)}")
+        for number in filter(None, (adder.constant, adder.offset)):
+            parts.append(f"{'-' if number < 0 else '+'} {abs(number)}")
         return " ".join(parts).removeprefix("+ ")
 
     # --- casts ----------------------------------------------------------------------------------------------------
@@ -305,6 +349,18 @@ class DatapathWriter:
         return "".join(parts) + constant(op.codes[0], wanted)
 
 
+def _unread_bits(path: Datapath) -> dict[int, int]:
+    """Return the low bits of the nodes that casts alone read, and drop."""
+    unread: dict[int, int] = {}
+    for n, op in enumerate(path.ops):
+        dropped = 0
+        if isinstance(op, Cast) and (op.rounding is Rounding.TRN or (op.biased and op.rounding is Rounding.RND)):
+            dropped = max(op.shift - op.x.shift, 0)
+        for o in path.operands(n):
+            unread[o] = min(unread.get(o, dropped), dropped)
+    return unread | {ref.node: 0 for ref in path.outputs}
+
+
 def _passed_low_bits(adder: Adder, lowest: list[int], width: int) -> int:
     """Return the low bits in which one positive operand lives alone, or none does."""
     if len(lowest) < 2:
@@ -315,7 +371,7 @@ def _passed_low_bits(adder: Adder, lowest: list[int], width: int) -> int:
     return min(lowest[first] if negative else lowest[order[1]], width - 1)
 
 
-def _addition(target: str, name: str, width: int, operands: list[_Operand]) -> str:
+def _addition(target: str, name: str, width: int, operands: list[_Operand], unread: int) -> str:
     signs = "".join("-" if o.negative else "+" for o in operands)
     if len(operands) == 1:
         return f"assign {target} = -{operands[0].text};"
@@ -328,6 +384,7 @@ def _addition(target: str, name: str, width: int, operands: list[_Operand]) -> s
     parameters = {
         "W": width,
         **{f"NEG_{port.upper()}": "1'b1" for port, o in zip("abc", operands, strict=True) if o.negative},
+        **({"UNREAD": unread} if unread else {}),
     }
     return instance("add3", f"add_{name}", {**connections, "y": target}, parameters)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fpgaq.cmvm import Adder, AdderGraph, Term, solve
+from fpgaq.cmvm import AdderGraph, Term, solve
 from fpgaq.ir.node import Node, Operand
 from fpgaq.ir.ops import Affine, Clip, MatMul, Relu, Requantize, Staircases, Thresholds
 from fpgaq.ir.types import IntArray, Overflow, Rounding, shift_round
@@ -109,7 +109,7 @@ def _linear(
     graph = solve(matrix, [path.ref_bounds(e.ref) for e in elements], bias, adder_inputs=adder_inputs)
     nodes = [e.ref for e in elements]
     for k, adder in enumerate(graph.adders):
-        moved = Adder(tuple(_moved(t, nodes) for t in adder.terms), adder.constant)
+        moved = dataclasses.replace(adder, terms=tuple(_moved(t, nodes) for t in adder.terms))
         nodes.append(Ref(path.add(Sum(moved), graph.bounds[graph.n_inputs + k])))
     return [_Element(_output(path, graph, output, nodes)) for output in graph.outputs]
 
@@ -214,7 +214,7 @@ def _pruned(path: Datapath) -> Datapath:
 def _renumbered(op: Op, place: IntArray) -> Op:
     if isinstance(op, Sum):
         terms = tuple(Term(int(place[t.node]), t.shift, t.negative) for t in op.adder.terms)
-        return Sum(Adder(terms, op.adder.constant))
+        return Sum(dataclasses.replace(op.adder, terms=terms))
     if isinstance(op, (Source, Constant)):
         return op
     return dataclasses.replace(op, x=Ref(int(place[op.x.node]), op.x.shift))

@@ -24,14 +24,15 @@ UNSIGNED = [(0, 63), (0, 63), (0, 63)]
 @pytest.mark.parametrize(
     ("adder", "bounds", "bits"),
     [
-        (Adder((plus(0), plus(1)), 0), (0, 126), 7),
-        (Adder((plus(0), plus(1), plus(2)), 0), (0, 189), 8),
-        (Adder((plus(0), plus(1, 3)), 0), (0, 567), 7),  # the three low bits of input 0 pass through
-        (Adder((minus(0), plus(1, 3)), 0), (-63, 504), 10),  # a negated operand borrows from bit 0 on
-        (Adder((plus(0, 2), minus(1), minus(2)), 0), (-126, 252), 9),
-        (Adder((plus(0),), 16), (16, 79), 3),
-        (Adder((plus(0), minus(0, 2)), 0), (-189, 0), 7),  # one input: tighter than adding intervals
-        (Adder((minus(0),), 0), (-63, 0), 7),
+        (Adder((plus(0), plus(1)), 0), (0, 126), 6),  # the top bit is a carry out
+        (Adder((plus(0), plus(1), plus(2)), 0), (0, 189), 7),
+        (Adder((plus(0), plus(1), minus(2)), 0, 64), (1, 190), 7),  # no sign to extend
+        (Adder((plus(0), plus(1, 3)), 0), (0, 567), 6),  # the three low bits of input 0 pass through
+        (Adder((minus(0), plus(1, 3)), 0), (-63, 504), 9),  # a negated operand borrows from bit 0 on
+        (Adder((plus(0, 2), minus(1), minus(2)), 0), (-126, 252), 8),
+        (Adder((plus(0),), 16), (16, 79), 2),
+        (Adder((plus(0), minus(0, 2)), 0), (-189, 0), 6),  # one input: tighter than adding intervals
+        (Adder((minus(0),), 0), (-63, 0), 6),
     ],
 )
 def test_bounds_and_added_bits(adder: Adder, bounds: tuple[int, int], bits: int) -> None:
@@ -101,3 +102,16 @@ def test_values_beyond_64_bits_are_an_error_not_a_wrap(adders: list[Adder], outp
         graph.evaluate(np.zeros((1, 3), np.int64))
     assert isinstance(error.value, OverflowError)
     assert isinstance(error.value, FpgaqError)
+
+
+@pytest.mark.parametrize("adder", [Adder((plus(0), plus(1)), 0, 32), Adder((plus(0),), 0, 64)])
+def test_an_offset_without_unused_bits_is_refused(adder: Adder) -> None:
+    with pytest.raises(ModelError, match="no term has unused bits"):
+        AdderGraph.from_adders(UNSIGNED, [adder], [Term(3, 0, False)])
+
+
+def test_a_lifted_term_is_no_adder() -> None:
+    graph = AdderGraph.from_adders([(-32, 31)], [Adder((plus(0),), 0, 32)], [Term(1, 0, False)])
+    assert graph.bounds[1] == (0, 63)
+    assert graph.depth == 0
+    assert graph.evaluate(np.array([[-32], [31]])).tolist() == [[0], [63]]

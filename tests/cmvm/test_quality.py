@@ -15,7 +15,7 @@ from fpgaq.cmvm import solve
 
 @pytest.mark.parametrize(
     ("kind", "bits", "most_bits", "most_depth"),
-    [("ternary", 2, 2830, 7), ("binary", 1, 2400, 10), ("pot", 8, 5220, 8), ("int", 6, 11560, 10)],
+    [("ternary", 2, 2570, 7), ("binary", 1, 2240, 10), ("pot", 8, 4690, 8), ("int", 6, 10260, 10)],
 )
 def test_added_bits_and_depth_of_a_layer(kind: str, bits: int, most_bits: int, most_depth: int) -> None:
     rng = np.random.default_rng(1)
@@ -33,7 +33,7 @@ def test_two_input_adders() -> None:
     graph = solve(matrix, [(0, 63)] * 64, adder_inputs=2)
     assert is_equal(graph, matrix, [0] * 32)
     assert graph.total_bits <= 4600
-    assert len(graph.adders) <= 530
+    assert len(graph.adders) <= 535
 
 
 def test_a_depth_limit_is_cheap() -> None:

@@ -6,13 +6,15 @@
 // II          1
 // Parameters  W                    width of the operands and of the result, in bits; >= 1
 //             NEG_A, NEG_B, NEG_C  1 subtracts that operand; at most two (negate the consumer for three)
+//             UNREAD               low bits of y that nobody reads; the mapped body may leave them out
 // Cost        Xilinx: one LUT6 a bit and one carry chain (Vivado infers it from the expression below; fpgaq's yosys flow
 //             replaces the module by fpgaq/synth/techmap/xilinx/add3.v). Elsewhere two carry chains.
 module add3 #(
     parameter int unsigned W = 8,
     parameter bit NEG_A = 0,
     parameter bit NEG_B = 0,
-    parameter bit NEG_C = 0
+    parameter bit NEG_C = 0,
+    parameter int unsigned UNREAD = 0
 ) (
     input  logic [W-1:0] a,
     input  logic [W-1:0] b,
@@ -20,8 +22,8 @@ module add3 #(
     output logic [W-1:0] y
 );
 
-  if (W < 1 || (NEG_A && NEG_B && NEG_C)) begin : g_check
-    $error("add3: W must be >= 1 and at most two operands may be negated");
+  if (W < 1 || (NEG_A && NEG_B && NEG_C) || UNREAD > W) begin : g_check
+    $error("add3: W must be >= 1, at most two operands may be negated, and no more than W bits unread");
   end
 
   // A positive operand comes first, so that no sign costs an adder of its own.

@@ -9,7 +9,7 @@ import pytest
 
 from fpgaq import toolchain
 from fpgaq.errors import ToolError
-from fpgaq.synth import FAMILIES, cell_models, simulate
+from fpgaq.synth import FAMILIES, cell_models, netlist, simulate
 
 LIBRARY = Path(__file__).parents[3] / "fpgaq" / "rtl" / "lib"
 SIGNS = [(a, b, c) for a in (1, -1) for b in (1, -1) for c in (1, -1) if (a, b, c) != (-1, -1, -1)]
@@ -61,6 +61,35 @@ def test_equals_integers(body: str, tmp_path: Path) -> None:
             total = sum(sign * vector[name] for sign, name in zip(signs, "abc", strict=True))
             for width in WIDTHS:
                 assert got[port(width, signs)] == total % 2**width, (vector, signs, width)
+
+
+def test_mapped_with_constants_and_unread_bits(tmp_path: Path) -> None:
+    """Bits that are known, or of which only the carries are wanted, in the netlist: all signs, all low constants."""
+    cases = [(s, c, u) for s in SIGNS for c in (*range(4), 0x7D, 0x5E) for u in (0, 2)]
+    lines = ["module some_add3 (input logic [3:0] a, b,"]
+    lines.append(",\n".join(f"    output logic [{6 - u}:0] y{k}" for k, (_, _, u) in enumerate(cases)) + ");")
+    for k, (signs, c, unread) in enumerate(cases):
+        negated = ", ".join(f".NEG_{name}({int(sign < 0)})" for name, sign in zip("ABC", signs, strict=True))
+        lines.append(f"  logic [6:0] s{k};")
+        ports = f".a({{3'd0, a}}), .b({{3'd0, b}}), .c(7'd{c}), .y(s{k})"
+        lines.append(f"  add3 #(.W(7), {negated}, .UNREAD({unread})) u{k} ({ports});")
+        lines.append(f"  assign y{k} = s{k}[6:{unread}];")
+    source = tmp_path / "some_add3.sv"
+    source.write_text("\n".join([*lines, "endmodule", ""]))
+    made = netlist([source, LIBRARY / "add3.sv"], "some_add3", family="xc7", work=tmp_path / "synth")
+    vectors = [{"a": n & 15, "b": n >> 4} for n in range(256)]
+    found = simulate(
+        [made.path, *made.models],
+        "some_add3",
+        vectors,
+        inputs=["a", "b"],
+        outputs=[f"y{k}" for k in range(len(cases))],
+        work=tmp_path / "sim",
+    )
+    for vector, got in zip(vectors, found, strict=True):
+        for k, (signs, c, unread) in enumerate(cases):
+            total = signs[0] * vector["a"] + signs[1] * vector["b"] + signs[2] * c
+            assert got[f"y{k}"] == total % 128 >> unread, (vector, signs, c, unread)
 
 
 def test_lint_clean_with_every_sign(tmp_path: Path) -> None:
