@@ -127,7 +127,7 @@ class FpgaqBackend(VitisBackend):
         design = _design(model)
         design.write_hardware()
         values = design.rtl_values(truncated_codes(design.graph, x))
-        return values[0] if len(values) == 1 else values
+        return values[0] if not isinstance(values, list) and len(values) == 1 else values  # as hls4ml's own predict
 
     def build(self, model: Any, samples: int = 1000, **_: Any) -> dict[str, Any]:
         """Simulate and synthesize the SystemVerilog with open tools.

@@ -114,7 +114,7 @@ def convert(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")],
     weights: Annotated[Optional[Path], typer.Option(help="Weights (.h5) of a .json model.")] = None,  # noqa: UP045
     input_precision: Annotated[str, typer.Option(help="Type of the inputs, in hls4ml's spelling.")] = "fixed<16,6>",
-    inputs: Annotated[Optional[Path], typer.Option(help=".npy file with real inputs for the gates.")] = None,  # noqa: UP045
+    inputs: Annotated[Optional[Path], typer.Option(help=".npy or .npz file with real inputs.")] = None,  # noqa: UP045
     labels: Annotated[Optional[Path], typer.Option(help=".npy file with their class labels.")] = None,  # noqa: UP045
     samples: Annotated[int, typer.Option(help="Samples of every gate.")] = 1000,
     io_type: Annotated[str, typer.Option(help="io_parallel (io_stream is not available yet).")] = "io_parallel",
@@ -165,8 +165,8 @@ def convert(
 def sim(
     ctx: typer.Context,
     folder: Path,
-    inputs: Annotated[Optional[Path], typer.Option(help=".npy file with real inputs.")] = None,  # noqa: UP045
-    codes: Annotated[Path | None, typer.Option(help=".npy file with input codes, as a failed gate saves them.")] = None,
+    inputs: Annotated[Optional[Path], typer.Option(help=".npy or .npz file with real inputs.")] = None,  # noqa: UP045
+    codes: Annotated[Path | None, typer.Option(help="File with input codes, as a failed gate saves them.")] = None,
     samples: Annotated[Optional[int], typer.Option(help="Random vectors instead of a file.")] = None,  # noqa: UP045
     seed: Annotated[int, typer.Option(help="Seed of the random vectors.")] = 1,
 ) -> None:

@@ -56,7 +56,7 @@ class Options(BaseModel):
     )
     family: str = Field("xc7", description="FPGA family that yosys maps to")
     clock_period: float = Field(5.0, gt=0, description="clock target in ns")
-    inputs: Path | None = Field(None, description=".npy file with real inputs for the gates")
+    inputs: Path | None = Field(None, description=".npy file with real inputs for the gates, .npz if several")
     labels: Path | None = Field(None, description=".npy file with class labels of the inputs")
     samples: int = Field(1000, ge=1, description="samples of every gate")
     seed: int = Field(0, ge=0, description="seed of random inputs and stalls")

@@ -7,10 +7,8 @@ types are written into the hls4ml layer. Golden model, C++ and RTL then cannot d
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -21,11 +19,11 @@ from fpgaq.errors import ConfigError, ModelError
 from fpgaq.estimate.schedule_choice import cheapest_reuse
 from fpgaq.frontend import dyadic
 from fpgaq.frontend.dyadic import Dyadic
+from fpgaq.hls import derive_activations as activations
 from fpgaq.hls.freeze import Decision, covering_type, freeze_parameter, to_hls, user_precision
 from fpgaq.ir import ops
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Bounds, Node, Operand
-from fpgaq.ir.ops import softmax
 from fpgaq.ir.types import FixedType, Overflow, Rounding
 from fpgaq.quantize import formats
 from fpgaq.rtl.delays import adder_inputs
@@ -100,6 +98,11 @@ class Deriver:
         self.nodes.append(node)
         self.operands[node.name] = Operand(node.type, bounds)
         return node
+
+    @staticmethod
+    def any_type(frac: int) -> FixedType:
+        """Return the type of a node whose width `emit` will find."""
+        return FixedType(_ANY, frac, True)
 
     def finish(self, layer: Any, node: Node, cast: _Cast | None) -> None:
         """Append the last operation of a layer, with its cast if there is one, and give hls4ml the type."""
@@ -205,7 +208,7 @@ def _lower_dense(deriver: Deriver, layer: Any) -> None:
     node = ops.MatMul(
         name=layer.name,
         inputs=(layer.inputs[0],),
-        type=FixedType(_ANY, frac, True),
+        type=deriver.any_type(frac),
         layer=layer.name,
         weight=weight.codes << (frac - x.type.frac - weight.frac),
         weight_frac=frac - x.type.frac,
@@ -307,7 +310,7 @@ def _lower_batch_normalization(deriver: Deriver, layer: Any) -> None:
     node = ops.Affine(
         name=layer.name,
         inputs=(layer.inputs[0],),
-        type=FixedType(_ANY, frac, True),
+        type=deriver.any_type(frac),
         layer=layer.name,
         scale=scale.codes.reshape(-1) << (frac - x.type.frac - scale.frac),
         scale_frac=frac - x.type.frac,
@@ -315,58 +318,6 @@ def _lower_batch_normalization(deriver: Deriver, layer: Any) -> None:
     )
     deriver.set_weights(layer, "scale", scale, "s")
     deriver.set_weights(layer, "bias", bias, "b")
-    deriver.finish(layer, node, None)
-
-
-def _lower_activation(deriver: Deriver, layer: Any) -> None:
-    function = layer.get_attr("activation")
-    source = layer.inputs[0]
-    x = deriver.operands[source]
-    cast = FixedType.parse(layer.get_attr("exact_cast")) if layer.get_attr("exact_cast") else None
-    node: Node
-    if function == "relu":
-        node = ops.Relu(name=layer.name, inputs=(source,), type=FixedType(_ANY, x.type.frac, True), layer=layer.name)
-    elif function == "linear":
-        node = ops.Reshape(name=layer.name, inputs=(source,), type=x.type, layer=layer.name, shape=x.shape)
-    else:
-        raise ModelError(
-            f"layer {layer.name!r}: activation {function!r} is not supported; use relu, linear, a final softmax, "
-            "or a QKeras quantizer (quantized_relu, quantized_bits, quantized_tanh, binary, ternary)"
-        )
-    deriver.finish(layer, node, cast)
-
-
-def _lower_rectifier_layer(deriver: Deriver, layer: Any) -> None:
-    """Lower ``ReLU()``, which hls4ml's parser hands over as a rectifier with threshold 0."""
-    threshold = float(layer.get_attr("activ_param", 0.0))
-    if threshold != 0.0:
-        raise ModelError(f"layer {layer.name!r}: ReLU with threshold={threshold} is not supported; use threshold=0")
-    source = layer.inputs[0]
-    frac = deriver.operands[source].type.frac
-    node = ops.Relu(name=layer.name, inputs=(source,), type=FixedType(_ANY, frac, True), layer=layer.name)
-    deriver.finish(layer, node, None)
-
-
-def _lower_thresholds(deriver: Deriver, layer: Any) -> None:
-    x = deriver.operands[layer.inputs[0]]
-    given: list[tuple[float, bool]] = layer.get_attr("thresholds")
-    levels = dyadic.exact(layer.get_attr("levels"))
-    # A level between two thresholds that fall on the same integer is never reached.
-    steps: dict[int, int] = {}
-    for (value, strict), level in zip(given, levels.codes[1:], strict=True):
-        scaled = Fraction(value) * Fraction(2) ** x.type.frac
-        steps[math.floor(scaled) + 1 if strict else math.ceil(scaled)] = int(level)
-    node = ops.Thresholds(
-        name=layer.name,
-        inputs=(layer.inputs[0],),
-        type=FixedType(_ANY, levels.frac, True),
-        layer=layer.name,
-        thresholds=np.array(list(steps)),
-        codes=np.array([int(levels.codes[0]), *steps.values()]),
-    )
-    layer.set_attr("thresholds", list(steps))
-    deriver.set_weights(layer, "threshold", Dyadic(node.thresholds, x.type.frac), "t")
-    deriver.set_weights(layer, "level", Dyadic(node.codes, levels.frac), "l")
     deriver.finish(layer, node, None)
 
 
@@ -378,50 +329,14 @@ def _lower_reshape(deriver: Deriver, layer: Any) -> None:
     layer.get_output_variable().type.precision = layer.get_input_variable().type.precision
 
 
-def _lower_argmax(deriver: Deriver, layer: Any) -> None:
-    source = layer.inputs[0]
-    node = ops.ArgMax(name=layer.name, inputs=(source,), type=FixedType(_ANY, 0, False), layer=layer.name)
-    deriver.finish(layer, node, None)
-
-
-def _lower_softmax(deriver: Deriver, layer: Any) -> None:
-    source = layer.inputs[0]
-    x = deriver.operands[source]
-    n = int(x.bounds.lo.size)
-    node = ops.Softmax(
-        name=layer.name,
-        inputs=(source,),
-        type=softmax.TABLE_TYPE,
-        layer=layer.name,
-        source_frac=x.type.frac,
-        exponentials=softmax.exp_table(),
-        inverses=softmax.inverse_table(n),
-    )
-    entry = to_hls(softmax.TABLE_TYPE, Rounding.RND, Overflow.SAT)
-    total = FixedType(softmax.TABLE_TYPE.width + n.bit_length(), softmax.TABLE_TYPE.frac, False)
-    types = {
-        "exp_table_t": entry,
-        "inv_table_t": entry,
-        "accum_t": to_hls(total),
-        "inv_inp_t": to_hls(softmax.index_type(n), Rounding.TRN, Overflow.SAT),
-        "inp_norm_t": to_hls(softmax.NORM_TYPE, Rounding.TRN, Overflow.SAT),
-    }
-    for name, precision in types.items():
-        layer.set_attr(name, NamedType(f"layer{layer.index}_{name}", precision))
-    layer.set_attr("implementation", "stable")
-    layer.set_attr("table_size", 1 << softmax.NORM_TYPE.width)
-    deriver.emit(node)
-    layer.get_output_variable().type.precision = to_hls(softmax.TABLE_TYPE, Rounding.RND_CONV, Overflow.SAT)
-
-
 _LOWERINGS: dict[str, Callable[[Deriver, Any], None]] = {
-    "Activation": _lower_activation,
-    "ArgMax": _lower_argmax,
+    "Activation": activations.lower_activation,
+    "ArgMax": activations.lower_argmax,
     "BatchNormalization": _lower_batch_normalization,
     "Dense": _lower_dense,
     "Input": _lower_input,
-    "ParametrizedActivation": _lower_rectifier_layer,
+    "ParametrizedActivation": activations.lower_rectifier_layer,
     "Reshape": _lower_reshape,
-    "Softmax": _lower_softmax,
-    "Thresholds": _lower_thresholds,
+    "Softmax": activations.lower_softmax,
+    "Thresholds": activations.lower_thresholds,
 }

@@ -9,6 +9,8 @@ from hls4ml.model.optimizer import ModelOptimizerPass
 
 from fpgaq.config import make_options
 from fpgaq.errors import ModelError
+from fpgaq.ir.graph import Graph
+from fpgaq.ir.ops import Reshape
 
 
 class SeparateHead(ModelOptimizerPass):
@@ -68,7 +70,28 @@ class DeriveTypes(ModelOptimizerPass):
 
         options = make_options(model.config.get_config_value("Fpgaq"))
         model.derivation = Deriver(model, options).run()
+        _require_distinct_ports(model.derivation.graph)
         return False
+
+
+def _require_distinct_ports(graph: Graph) -> None:
+    """Refuse a tensor that is two ports of the design: the C++ function would have two arguments of one name."""
+    inputs = {node.name for node in graph.inputs}
+    seen: set[str] = set()
+    for output in graph.outputs:
+        name = _in_cpp(graph, output)
+        if name in seen or name in inputs:
+            what = "an input and an output" if name in inputs else "two outputs"
+            raise ModelError(f"layer {output!r}: its result is {what} of the model; keep one and copy it outside")
+        seen.add(name)
+
+
+def _in_cpp(graph: Graph, name: str) -> str:
+    """Return the node whose array a tensor is in C++: a change of shape moves nothing there."""
+    node = graph.nodes[name]
+    while isinstance(node, Reshape) and graph.operand(node.inputs[0]).shape != node.shape:
+        node = graph.nodes[node.inputs[0]]
+    return node.name
 
 
 class CheckTypeNames(ModelOptimizerPass):

@@ -95,9 +95,16 @@ def timing_line(report: dict[str, Any]) -> str:
         "" if timing["latency_cycles"] is None else f" (measured {timing['latency_cycles']} and {timing['ii_cycles']})"
     )
     return (
-        f"latency {latency} cycles, II {ii}{measured}; at the {period:g} ns target {latency * period:g} ns "
-        f"and {1000 / (ii * period):.4g} M vectors/s"
+        f"latency {latency} cycles, II {ii}{measured}{_per_output(timing)}; at the {period:g} ns target "
+        f"{latency * period:g} ns and {1000 / (ii * period):.4g} M vectors/s"
     )
+
+
+def _per_output(timing: dict[str, Any]) -> str:
+    """Return the latency of each output where there are several."""
+    rows = timing["outputs"]
+    each = ", ".join(f"{row['port']} {row['predicted_latency_cycles']}" for row in rows)
+    return f" ({each})" if len(rows) > 1 else ""
 
 
 def head_line(report: dict[str, Any]) -> str:

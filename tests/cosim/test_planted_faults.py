@@ -12,7 +12,7 @@ from cosim_designs import SAMPLES, Faults, codes, network, written
 from fpgaq.errors import GateError
 from fpgaq.gates import Gate
 from fpgaq.ir import IntArray, golden
-from fpgaq.rtl.hardware import Hardware
+from fpgaq.rtl.dataflow import Dataflow
 
 
 @pytest.fixture(scope="module")
@@ -85,16 +85,11 @@ def test_wrong_wire_is_named_exactly(unrolled: Faults, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "pattern", "replacement", "layer"),
     [
-        ("net_fc1.sv", r"\.NEG_C\(1'b1\)", ".NEG_C(1'b0)", "cast1"),  # a sign
-        (
-            "net_fc1.sv",
-            r"\.b\(\{\{(\d+)\{(\w+)\[3\]\}\}, \2, 1'd0\}\)",
-            r".b({{\1{\2[3]}}, \2[3], \2})",
-            "cast1",
-        ),  # a shift
+        ("net_fc1.sv", r"\.NEG_([ABC])\(1'b1\)", r".NEG_\1(1'b0)", "cast1"),  # a sign
+        ("net_fc1.sv", r"\.([abc])\(\{(.*?), 1'd0\}\)", r".\1({1'd0, \2})", "cast1"),  # a shift
         ("net_fc1.sv", r" & ~\{\d+'d0, [^;]*;", ";", "cast1"),  # ties go up instead of to even
         ("net_fc1.sv", r" & \{4\{~\w+\[\d\]\}\}", "", "cast1"),  # no rectifier
-        ("net_fc2.sv", r"\.NEG_B\(1'b1\)", ".NEG_B(1'b0)", "fc2"),  # a sign in the last layer
+        ("net_fc2.sv", r"\.NEG_([ABC])\(1'b1\)", r".NEG_\1(1'b0)", "fc2"),  # a sign in the last layer
     ],
 )
 def test_wrong_logic(unrolled: Faults, tmp_path: Path, file: str, pattern: str, replacement: str, layer: str) -> None:
@@ -242,7 +237,8 @@ def test_prediction_off_by_one(faults: Faults, figure: str, error: int, monkeypa
     hardware = faults.design.hardware
     true = {"latency": hardware.latency, "ii": hardware.ii}
     said = {**true, figure: true[figure] + error}
-    monkeypatch.setattr(Hardware, figure, property(lambda _: said[figure]))
+    wrong = {stream: value + error for stream, value in getattr(hardware.flow, figure).items()}
+    monkeypatch.setattr(Dataflow, figure, property(lambda _: wrong))
     gate, _ = faults.design.rtl_gate(codes(faults.design))
     assert_says(
         gate,

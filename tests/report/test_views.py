@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+from collections.abc import Callable
 from typing import Any
 from xml.etree import ElementTree
 
@@ -36,6 +37,14 @@ ROW = {
     "ii_cycles": 2,
     "schedule": "folded",
 }
+CYCLES = {
+    "name": "fc1",
+    "port": "m_axis",
+    "latency_cycles": 9,
+    "predicted_latency_cycles": 9,
+    "ii_cycles": 2,
+    "predicted_ii_cycles": 2,
+}
 REPORT: dict[str, Any] = {
     "schema": 1,
     "name": "net",
@@ -48,6 +57,7 @@ REPORT: dict[str, Any] = {
         "predicted_latency_cycles": 9,
         "ii_cycles": 2,
         "predicted_ii_cycles": 2,
+        "outputs": [CYCLES],
         "clock_period_ns": 4.0,
     },
     "resources": {"family": "xc7", "total": COUNTS, "total_is_sum": False, "layers": {"fc1": COUNTS}},
@@ -159,3 +169,12 @@ def test_nothing_rounded_is_said_so() -> None:
 @pytest.mark.parametrize("view", [markdown, text_of])
 def test_every_head_has_a_line(head: str, view: Any) -> None:
     assert "output: " in view({**REPORT, "head": head})
+
+
+@pytest.mark.parametrize("view", [markdown, text_of])
+def test_several_outputs_have_a_latency_each(view: Callable[[dict[str, Any]], str]) -> None:
+    assert "m_axis" not in view(REPORT)
+    rows = [{**CYCLES, "port": "m_axis_a", "predicted_latency_cycles": 4}, {**CYCLES, "port": "m_axis_b"}]
+    assert "(m_axis_a 4, m_axis_b 9)" in " ".join(
+        view(REPORT | {"timing": REPORT["timing"] | {"outputs": rows}}).split()
+    )
