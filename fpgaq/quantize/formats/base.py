@@ -23,11 +23,14 @@ class Planes:
 
     Parameters
     ----------
+    name : str
+        What is done, for reports.
     coefficients : int array, shape (planes,)
     matrices : int array, shape (planes, n_in, n_out)
         ``weight = sum(coefficients[k] * matrices[k])``.
     """
 
+    name: str
     coefficients: IntArray
     matrices: IntArray
 

@@ -34,4 +34,4 @@ class Binary(WeightFormat):
         if self.zero_one:
             return None
         plus = (values > 0).astype(np.int64)
-        return Planes(np.array([2, -1]), np.stack([plus, np.ones_like(plus)]))
+        return Planes("shared sum", np.array([2, -1]), np.stack([plus, np.ones_like(plus)]))

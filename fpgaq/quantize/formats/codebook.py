@@ -57,4 +57,4 @@ class Codebook(WeightFormat):
         if not magnitudes:
             return None
         buckets = [np.sign(values) * (np.abs(values) == m) for m in magnitudes]
-        return Planes(np.array(magnitudes), np.stack(buckets).astype(np.int64))
+        return Planes("accumulate, then multiply", np.array(magnitudes), np.stack(buckets).astype(np.int64))

@@ -60,4 +60,4 @@ class MultiBinary(WeightFormat):
         """One binary matrix a scale."""
         codes = self.encode(values)
         bits = np.stack([(codes >> k) & 1 for k in range(len(self.scales))])
-        return Planes(np.array(self.scales), bits if self.piecewise else 2 * bits - 1)
+        return Planes("binary planes", np.array(self.scales), bits if self.piecewise else 2 * bits - 1)

@@ -64,4 +64,4 @@ class PiecewiseLinear(WeightFormat):
         sign = np.sign(values) * tail
         steps = (np.abs(values) - self.breakpoint) >> self.shift
         matrices = np.stack([values * ~tail, sign * steps, sign])
-        return Planes(np.array([1, 1 << self.shift, self.breakpoint]), matrices)
+        return Planes("three accumulators", np.array([1, 1 << self.shift, self.breakpoint]), matrices)

@@ -144,4 +144,4 @@ class AdditivePowerOfTwo(WeightFormat):
         for summands in _SUMMANDS[self.width - 1]:
             matrices.append(np.sign(values) * np.array(summands)[(codes >> place) & (len(summands) - 1)])
             place += (len(summands) - 1).bit_length()
-        return Planes(np.ones(len(matrices), np.int64), np.stack(matrices))
+        return Planes("sums of powers of two", np.ones(len(matrices), np.int64), np.stack(matrices))

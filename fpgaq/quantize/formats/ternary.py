@@ -58,4 +58,4 @@ class TwoScaleTernary(WeightFormat):
     def planes(self, values: IntArray) -> Planes:
         """One sum for the positive and one for the negative weights."""
         sides = np.stack([values > 0, values < 0]).astype(np.int64)
-        return Planes(np.array([self.positive, -self.negative]), sides)
+        return Planes("two accumulators", np.array([self.positive, -self.negative]), sides)

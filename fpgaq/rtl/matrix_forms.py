@@ -1,0 +1,105 @@
+"""The exact forms in which a constant matrix can be built, and the cheapest of them.
+
+Whatever set the weights were trained in, they are constants: shared adders of the plain integers are always possible.
+A format may suggest sums that come out cheaper, such as one sum of inputs for each entry of a codebook.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fpgaq.cmvm import AdderGraph, Term, solve
+from fpgaq.ir.ops import MatMul
+from fpgaq.ir.types import IntArray
+from fpgaq.quantize.formats import Planes
+
+CONSTANTS = "constants"
+
+
+@dataclass(frozen=True)
+class MatrixForm:
+    """One way to compute ``x @ weight + bias``.
+
+    Parameters
+    ----------
+    name : str
+        "constants", or what the format of the weights suggests.
+    graph : AdderGraph
+    """
+
+    name: str
+    graph: AdderGraph
+
+    @property
+    def lut(self) -> int:
+        """Estimated LUTs: the bits that adders add."""
+        return self.graph.total_bits
+
+
+def matrix_forms(
+    matrix: MatMul, bounds: Sequence[tuple[int, int]], bias: IntArray, *, adder_inputs: int = 3
+) -> list[MatrixForm]:
+    """Return every form that there is, the cheapest first; of equally cheap ones the plain constants.
+
+    Parameters
+    ----------
+    matrix : MatMul
+    bounds : sequence of (int, int)
+        Interval of every input.
+    bias : int array, shape (n_out,)
+        What is added to the products, the rounding constant of a following cast included.
+    adder_inputs : int
+        Operands of an adder on the device.
+    """
+    forms = [MatrixForm(CONSTANTS, solve(matrix.weight, bounds, bias, adder_inputs=adder_inputs))]
+    planes = _planes(matrix)
+    if planes is not None:
+        forms.append(MatrixForm(planes.name, _in_planes(planes, matrix, bounds, bias, adder_inputs)))
+    return sorted(forms, key=lambda form: form.lut)
+
+
+def _planes(matrix: MatMul) -> Planes | None:
+    if matrix.format is None or np.any(matrix.unit & ((1 << matrix.unit_frac) - 1)):
+        return None
+    return matrix.format.planes(matrix.levels)
+
+
+def _in_planes(
+    planes: Planes, matrix: MatMul, bounds: Sequence[tuple[int, int]], bias: IntArray, adder_inputs: int
+) -> AdderGraph:
+    """Return the graph that first sums each plane, then combines the planes of every output."""
+    n_out = matrix.n_out
+    # Equal columns, as those of a sum that all outputs share, are built once.
+    columns, place = np.unique(np.hstack(list(planes.matrices)), axis=1, return_inverse=True)
+    sums = solve(columns, bounds, None, adder_inputs=adder_inputs)
+    combine = np.zeros((columns.shape[1], n_out), np.int64)
+    units = matrix.unit >> matrix.unit_frac
+    for k, column in enumerate(place.reshape(-1).tolist()):
+        combine[column, k % n_out] += planes.coefficients[k // n_out] * units[k % n_out]
+    return _joined(sums, combine, bias, adder_inputs)
+
+
+def _joined(first: AdderGraph, combine: IntArray, bias: IntArray, adder_inputs: int) -> AdderGraph:
+    """Return the graph that continues with another matrix, whose inputs are the outputs of the first graph."""
+    constant = np.array([o if isinstance(o, int) else 0 for o in first.outputs])
+    nodes = sorted({o.node for o in first.outputs if isinstance(o, Term)})
+    weights = np.zeros((len(nodes), combine.shape[1]), np.int64)
+    for output, row in zip(first.outputs, combine, strict=True):
+        if isinstance(output, Term):
+            weights[nodes.index(output.node)] += row << output.shift
+    second = solve(weights, [first.bounds[n] for n in nodes], bias + constant @ combine, adder_inputs=adder_inputs)
+    known = len(first.bounds)
+
+    def moved(term: Term) -> Term:
+        own = term.node - second.n_inputs
+        return dataclasses.replace(term, node=nodes[term.node] if own < 0 else known + own)
+
+    later = [dataclasses.replace(adder, terms=tuple(map(moved, adder.terms))) for adder in second.adders]
+    outputs = tuple(moved(o) if isinstance(o, Term) else o for o in second.outputs)
+    # The second graph's intervals enclose what its nodes reach, and its offsets were chosen for them.
+    bounds = (*first.bounds, *second.bounds[second.n_inputs :])
+    return AdderGraph(first.n_inputs, (*first.adders, *later), outputs, bounds)
