@@ -85,7 +85,7 @@ def _in_planes(
 
 def _joined(first: AdderGraph, combine: IntArray, bias: IntArray, adder_inputs: int) -> AdderGraph:
     """Return the graph that continues with another matrix, whose inputs are the outputs of the first graph."""
-    constant = np.array([o if isinstance(o, int) else 0 for o in first.outputs])
+    constant = np.array([o if isinstance(o, int) else 0 for o in first.outputs], np.int64)
     nodes = sorted({o.node for o in first.outputs if isinstance(o, Term)})
     weights = np.zeros((len(nodes), combine.shape[1]), np.int64)
     for output, row in zip(first.outputs, combine, strict=True):
