@@ -9,7 +9,20 @@ import numpy as np
 
 from fpgaq.ir import FixedType, Graph, IntArray, Overflow, Rounding
 from fpgaq.ir.node import Node, Operand
-from fpgaq.ir.ops import Affine, ArgMax, Clip, Input, MatMul, Relu, Requantize, Reshape, Staircases, Thresholds, softmax
+from fpgaq.ir.ops import (
+    Affine,
+    ArgMax,
+    Clip,
+    GatedMatMul,
+    Input,
+    MatMul,
+    Relu,
+    Requantize,
+    Reshape,
+    Staircases,
+    Thresholds,
+    softmax,
+)
 
 WIDE = 64
 
@@ -31,6 +44,12 @@ def random_node(kind: str, name: str, source: str, x: Operand, rng: np.random.Ge
         weight, bias = rng.integers(-4, 5, (channels, outs)), rng.integers(-9, 10, outs)
         type_ = FixedType(WIDE, frac + extra, True)
         return MatMul(**common, type=type_, weight=weight, weight_frac=extra, bias=bias, reuse=int(rng.integers(1, 3)))
+    if kind == "gated_matmul":
+        extra, outs = int(rng.integers(0, 3)), int(rng.integers(1, 4))
+        weight, thresholds = rng.integers(-4, 5, (channels, outs)), rng.integers(-9, 10, outs)
+        type_ = FixedType(WIDE, frac + extra, True)
+        gate = {"low_bits": int(rng.integers(1, 4)), "thresholds": thresholds, "reuse": int(rng.integers(1, 3))}
+        return GatedMatMul(**common, type=type_, weight=weight, weight_frac=extra, **gate)
     if kind == "affine":
         extra = int(rng.integers(-1, 3))
         scale, bias = rng.integers(-4, 5, channels), rng.integers(-9, 10, channels)
@@ -69,9 +88,11 @@ def random_graph(seed: int, length: int = 6) -> Graph:
     shape = [(2,), (3,), (2, 1)][rng.integers(3)]
     nodes: list[Node] = [Input(name="x", inputs=(), type=type_, layer="x", shape=shape)]
     operand = Operand(type_, nodes[0].infer([]))
-    kinds = ["matmul", "affine", "relu", "clip", "requantize", "thresholds", "reshape"]
+    kinds = ["matmul", "affine", "relu", "clip", "requantize", "thresholds", "reshape", "gated_matmul"]
     for k in range(length):
         kind = kinds[rng.integers(len(kinds))]
+        if kind == "gated_matmul" and (operand.bounds.hull[0] < 0 or len(operand.shape) > 1):
+            kind = "relu"
         node = random_node(kind, f"n{k}", nodes[-1].name, operand, rng)
         if kind not in ("requantize", "reshape"):
             node = exactly_typed(node, [operand])

@@ -24,6 +24,7 @@ from fpgaq.ir.ops import (
     Affine,
     ArgMax,
     Clip,
+    GatedMatMul,
     Input,
     MatMul,
     Relu,
@@ -75,6 +76,8 @@ def value_by_hand(node: Node, x: list[int]) -> list[int]:
         return [codes[sum(v >= t for t in steps)] for v, (steps, codes) in zip(x, rows, strict=True)]
     if isinstance(node, Thresholds):
         return [int(node.codes[sum(v >= t for t in node.thresholds.tolist())]) for v in x]
+    if isinstance(node, GatedMatMul):
+        return gated_by_hand(node, x)
     if isinstance(node, ArgMax):
         return [x.index(max(x))]
     if isinstance(node, softmax.Softmax):
@@ -82,18 +85,28 @@ def value_by_hand(node: Node, x: list[int]) -> list[int]:
     return x
 
 
+def gated_by_hand(node: GatedMatMul, x: list[int]) -> list[int]:
+    results = []
+    for column, threshold in zip(node.weight.T.tolist(), node.thresholds.tolist(), strict=True):
+        high = sum(w * (v // 2**node.low_bits) for w, v in zip(column, x, strict=True))
+        low = sum(w * (v % 2**node.low_bits) for w, v in zip(column, x, strict=True))
+        results.append(high * 2**node.low_bits + (low if high > threshold else 0))
+    return results
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(KINDS))
 def test_values_and_bounds_on_every_input(seed: int, kind: str) -> None:
     """Values equal Python's; bounds hold every value, and each end is reached where the operation is monotone."""
     rng = np.random.default_rng(seed)
-    type_ = FixedType(int(rng.integers(1, 4)), int(rng.integers(-1, 3)), bool(rng.integers(2)))
+    signed = bool(rng.integers(2)) and kind != "gated_matmul"
+    type_ = FixedType(int(rng.integers(1, 4)), int(rng.integers(-1, 3)), signed)
     source = Input(
         name="x",
         inputs=(),
         type=type_,
         layer="x",
-        shape=(3,) if kind in ("argmax", "softmax") else [(2,), (2, 1)][seed % 2],
+        shape=(3,) if kind in ("argmax", "gated_matmul", "softmax") else [(2,), (2, 1)][seed % 2],
     )
     node = random_node(kind, "n", "x", operand_of(source), rng)
     if kind not in ("requantize", "reshape", "softmax"):
@@ -108,7 +121,7 @@ def test_values_and_bounds_on_every_input(seed: int, kind: str) -> None:
     assert bounds.lo.shape == values.shape[1:]
     assert node.type.covers(int(values.min()), int(values.max()))
     wraps = isinstance(node, Requantize) and node.overflow in (Overflow.WRAP, Overflow.SAT_ZERO)
-    if wraps or kind == "softmax":
+    if wraps or kind in ("gated_matmul", "softmax"):
         assert np.all(bounds.lo <= values.min(0))
         assert np.all(bounds.hi >= values.max(0))
         assert node.type.covers(*bounds.hull)
@@ -276,6 +289,7 @@ def test_constants_cannot_be_changed() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_operation_describes_itself(kind: str) -> None:
-    node = random_node(kind, "n", "x", operand_of(X), np.random.default_rng(1))
+    x = X if kind != "gated_matmul" else dataclasses.replace(X, type=FixedType(3, 0, False))
+    node = random_node(kind, "n", "x", operand_of(x), np.random.default_rng(1))
     assert node.op == kind
     assert "\n" not in node.describe()

@@ -1,5 +1,6 @@
 """The operations, one file a family."""
 
+from fpgaq.ir.ops.gated import GatedMatMul
 from fpgaq.ir.ops.linear import Affine, MatMul
 from fpgaq.ir.ops.pointwise import Clip, Relu, Requantize, Thresholds
 from fpgaq.ir.ops.softmax import Softmax
@@ -9,7 +10,20 @@ from fpgaq.ir.ops.structure import ArgMax, Input, Reshape
 #: Every operation by its name in files.
 OPS = {
     cls.op: cls
-    for cls in (Affine, ArgMax, Clip, Input, MatMul, Relu, Requantize, Reshape, Softmax, Staircases, Thresholds)
+    for cls in (
+        Affine,
+        ArgMax,
+        Clip,
+        GatedMatMul,
+        Input,
+        MatMul,
+        Relu,
+        Requantize,
+        Reshape,
+        Softmax,
+        Staircases,
+        Thresholds,
+    )
 }
 
 __all__ = [
@@ -17,6 +31,7 @@ __all__ = [
     "Affine",
     "ArgMax",
     "Clip",
+    "GatedMatMul",
     "Input",
     "MatMul",
     "Relu",
