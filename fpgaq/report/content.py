@@ -18,8 +18,10 @@ from fpgaq.hls.freeze import Decision
 from fpgaq.ir.node import Node
 from fpgaq.ir.ops import Affine, MatMul
 from fpgaq.ir.types import FixedType
+from fpgaq.rtl.dataflow import LayerHardware
 from fpgaq.rtl.hardware import Hardware
 from fpgaq.rtl.top import Endpoint
+from fpgaq.rtl.unrolled_layer import UnrolledLayer
 from fpgaq.synth import Synthesis
 
 SCHEMA_VERSION = 1
@@ -123,6 +125,8 @@ def layers(design: Design) -> list[dict[str, Any]]:
                 "weight_bits": None if matrix is None else _weight_type(matrix).width,
                 "weights": 0 if matrix is None else int(_weights(matrix).size),
                 "sparsity": None if matrix is None else float(np.mean(_weights(matrix) == 0)),
+                **_storage(matrix),
+                "datapath": _datapath(block.hardware),
                 "reuse": matrix.reuse if isinstance(matrix, MatMul) else 1,
                 "output_width": block.out_width,
                 "output_count": block.out_count,
@@ -132,6 +136,23 @@ def layers(design: Design) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _storage(matrix: MatMul | Affine | None) -> dict[str, Any]:
+    """Return the number format of the weights, and the bits that hold them all."""
+    if matrix is None:
+        return {"format": None, "format_bits": None, "storage_bits": 0}
+    if isinstance(matrix, MatMul) and matrix.format is not None:
+        bits = matrix.format.bits * matrix.weight.size + matrix.format.table_bits
+        return {"format": str(matrix.format), "format_bits": matrix.format.bits, "storage_bits": int(bits)}
+    bits = _weight_type(matrix).width
+    return {"format": None, "format_bits": bits, "storage_bits": int(bits * _weights(matrix).size)}
+
+
+def _datapath(hardware: LayerHardware) -> list[dict[str, Any]]:
+    """Return the forms that the matrix could have, the one that was built first."""
+    forms = hardware.path.forms if isinstance(hardware, UnrolledLayer) else {}
+    return [{"form": name, "estimated_lut": lut} for name, lut in forms.items()]
 
 
 def _weights(node: MatMul | Affine) -> np.ndarray:

@@ -70,7 +70,7 @@ def _layers(report: dict[str, Any]) -> Table:
         seen.add(row["name"])
         table.add_row(
             row["name"],
-            row["weight_type"] or "",
+            _weights(row),
             "" if row["sparsity"] is None else f"{100 * row['sparsity']:.0f} %",
             str(row["reuse"]),
             str(row["latency_cycles"]),
@@ -84,6 +84,13 @@ def _layers(report: dict[str, Any]) -> Table:
         table.add_section()
         table.add_row(title, "", "", "", *cycles, *(str(found["total"][key]) for key, _ in _RESOURCES), style="bold")
     return table
+
+
+def _weights(row: dict[str, Any]) -> str:
+    """Return the number format of a layer's weights, or their type where no format describes them."""
+    if row["format"] is None:
+        return row["weight_type"] or ""
+    return f"{row['format'].split('(')[0]} {row['format_bits']}b"
 
 
 def timing_line(report: dict[str, Any]) -> str:

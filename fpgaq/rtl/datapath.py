@@ -101,7 +101,16 @@ class Stair:
     codes: tuple[int, ...]
 
 
-Op = Source | Constant | Sum | Max0 | Limit | Cast | Stair
+@dataclass(frozen=True)
+class Masked:
+    """``x`` where `gate` is 1, the number `closed` where it is 0."""
+
+    x: Ref
+    gate: Ref
+    closed: int
+
+
+Op = Source | Constant | Sum | Max0 | Limit | Cast | Stair | Masked
 
 
 @dataclass
@@ -115,11 +124,14 @@ class Datapath:
         Exact or enclosing interval of every operation's result.
     outputs : list of Ref
         One per element of the output vector.
+    forms : dict
+        Estimated LUTs of every form that its matrix could have, the one that was built first.
     """
 
     ops: list[Op] = field(default_factory=list)
     bounds: list[Interval] = field(default_factory=list)
     outputs: list[Ref] = field(default_factory=list)
+    forms: dict[str, int] = field(default_factory=dict)
 
     def add(self, op: Op, bounds: Interval) -> int:
         """Append an operation and return its node."""
@@ -145,6 +157,8 @@ class Datapath:
         op = self.ops[node]
         if isinstance(op, Sum):
             return [t.node for t in op.adder.terms]
+        if isinstance(op, Masked):
+            return [op.x.node, op.gate.node]
         return [] if isinstance(op, (Source, Constant)) else [op.x.node]
 
     def evaluate(self, x: IntArray) -> IntArray:
@@ -171,6 +185,8 @@ def evaluate_op(op: Op, x: IntArray, values: Mapping[int, IntArray]) -> IntArray
         return np.maximum(v, 0)
     if isinstance(op, Limit):
         return np.clip(v, op.least, op.most)
+    if isinstance(op, Masked):
+        return np.where(values[op.gate.node] == 1, v, op.closed)
     if isinstance(op, Stair):
         return np.asarray(op.codes)[np.searchsorted(op.thresholds, v, side="right")]
     if op.biased:

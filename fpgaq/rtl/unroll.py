@@ -10,7 +10,7 @@ import numpy as np
 
 from fpgaq.cmvm import AdderGraph, Term, solve
 from fpgaq.ir.node import Node, Operand
-from fpgaq.ir.ops import Affine, Clip, MatMul, Relu, Requantize, Staircases, Thresholds
+from fpgaq.ir.ops import Affine, Clip, GatedMatMul, MatMul, Relu, Requantize, Staircases, Thresholds
 from fpgaq.ir.types import IntArray, Overflow, Rounding, shift_round
 from fpgaq.rtl.datapath import (
     Cast,
@@ -18,6 +18,7 @@ from fpgaq.rtl.datapath import (
     Datapath,
     Interval,
     Limit,
+    Masked,
     Max0,
     Op,
     Ref,
@@ -26,6 +27,8 @@ from fpgaq.rtl.datapath import (
     Sum,
     evaluate_op,
 )
+from fpgaq.rtl.matrix_forms import matrix_forms
+from fpgaq.rtl.unroll_gated import unroll_gated
 
 _HALF_ADDED = (Rounding.RND, Rounding.RND_CONV)
 
@@ -68,11 +71,15 @@ def unroll(nodes: Sequence[Node], source: Operand, *, adder_inputs: int = 3, hal
     ]
     for k, node in enumerate(nodes):
         if isinstance(node, (MatMul, Affine)):
-            matrix = node.weight if isinstance(node, MatMul) else np.diag(node.scale)
             half = rounding_half(nodes, k)
-            elements = _linear(path, elements, matrix, node.bias + half, adder_inputs)
+            graph = _adder_graph(path, elements, node, node.bias + half, adder_inputs)
+            elements = _linear(path, elements, graph)
             for element in elements:
                 element.half = half
+        elif isinstance(node, GatedMatMul):
+            bounds = node.infer([source])  # it stands in front: what it reads is what the layer reads
+            outputs = unroll_gated(path, [e.ref for e in elements], node, bounds, adder_inputs)
+            elements = [_Element(ref) for ref in outputs]
         elif isinstance(node, Staircases):
             tables = zip(elements, node.thresholds, node.codes, strict=True)
             elements = [_stair(path, element, thresholds, codes) for element, thresholds, codes in tables]
@@ -102,11 +109,20 @@ def _absorbs_relu(node: Node) -> bool:
     return isinstance(node, Requantize) and node.overflow in (Overflow.SAT, Overflow.SAT_SYM)
 
 
-def _linear(
-    path: Datapath, elements: list[_Element], matrix: IntArray, bias: IntArray, adder_inputs: int
-) -> list[_Element]:
+def _adder_graph(
+    path: Datapath, elements: list[_Element], node: MatMul | Affine, bias: IntArray, adder_inputs: int
+) -> AdderGraph:
+    """Return the cheapest adder graph of a linear operation, and note what there was to choose from."""
+    bounds = [path.ref_bounds(e.ref) for e in elements]
+    if isinstance(node, Affine):
+        return solve(np.diag(node.scale), bounds, bias, adder_inputs=adder_inputs)
+    forms = matrix_forms(node, bounds, bias, adder_inputs=adder_inputs)
+    path.forms = {form.name: form.lut for form in forms}
+    return forms[0].graph
+
+
+def _linear(path: Datapath, elements: list[_Element], graph: AdderGraph) -> list[_Element]:
     """Append an adder graph."""
-    graph = solve(matrix, [path.ref_bounds(e.ref) for e in elements], bias, adder_inputs=adder_inputs)
     nodes = [e.ref for e in elements]
     for k, adder in enumerate(graph.adders):
         moved = dataclasses.replace(adder, terms=tuple(_moved(t, nodes) for t in adder.terms))
@@ -203,7 +219,7 @@ def _pruned(path: Datapath) -> Datapath:
             for o in path.operands(n):
                 needed[o] = True
     place = np.cumsum(needed) - 1
-    kept = Datapath()
+    kept = Datapath(forms=path.forms)
     for n, op in enumerate(path.ops):
         if needed[n]:
             kept.add(_renumbered(op, place), path.bounds[n])
@@ -217,4 +233,7 @@ def _renumbered(op: Op, place: IntArray) -> Op:
         return Sum(dataclasses.replace(op.adder, terms=terms))
     if isinstance(op, (Source, Constant)):
         return op
-    return dataclasses.replace(op, x=Ref(int(place[op.x.node]), op.x.shift))
+    x = Ref(int(place[op.x.node]), op.x.shift)
+    if isinstance(op, Masked):
+        return Masked(x, Ref(int(place[op.gate.node])), op.closed)
+    return dataclasses.replace(op, x=x)
