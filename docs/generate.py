@@ -1,4 +1,4 @@
-"""Writes docs/options.md and docs/report.md from the code; run it after changing options or the report's schema.
+"""Writes options.md, quantizers.md and report.md from the code; run it after changing options, support or schema.
 
 usage: python docs/generate.py
 """
@@ -12,6 +12,7 @@ from typing import Any
 
 import fpgaq.report
 from fpgaq.config import DesignConfig, LayerOptions, Options
+from fpgaq.frontend.quantizer_support import TABLE, Support
 
 HERE = Path(__file__).parent
 
@@ -89,7 +90,53 @@ def _resolved(node: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
     return dict(target)
 
 
-FILES = {"options.md": options, "report.md": report}
+def quantizers() -> str:
+    """Return the tables of supported and refused quantizer configurations."""
+    lines = ["# Quantizers", "", *_QUANTIZERS.strip().splitlines()]
+    for role, heading in (("activation", "Activations"), ("parameter", "Kernels and biases")):
+        lines += [
+            "",
+            f"## {heading}",
+            "",
+            "| quantizer | options | | how, or why not and what instead |",
+            "|---|---|---|---|",
+        ]
+        rows = sorted((row for row in TABLE if row.role == role), key=lambda row: row.quantizer.lower())
+        lines += [
+            f"| `{row.quantizer}` | {_configurations(row)} | {'exact' if row.exact else 'refused'} | {row.how} |"
+            for row in rows
+        ]
+    return "\n".join(lines) + "\n"
+
+
+_QUANTIZERS = """
+Every configuration in these tables is run by the tests: `exact` ones give equal integers in Keras and the golden model
+(one of every kind also in C++ and RTL, which execute the same operations), `refused` ones an error that names the layer
+and the option. Options that are not named have their default.
+
+A *staircase* is read off the quantizer's own float32 evaluation: its thresholds are found by bisection over the
+float32 numbers, and the numbers around each are checked one by one. It has at most 256 levels, which are dyadic
+numbers of at most 16 significant bits. Where tanh, sigmoid or log of float32 fall back below a threshold, that matters
+only to inputs as fine as float32 itself; such an input type is refused by name. The level of a number that float32
+lacks is that of the next one below. Keras evaluates the last few elements of a tensor with other instructions, which
+may differ in the last bit of a sigmoid; the frozen model always uses those of the rest of the tensor.
+
+Stochastic quantizers are random in training only. `quantized_relu` forgets `is_quantized_clip=False` when it is saved.
+"""
+
+
+def _configurations(row: Support) -> str:
+    return ", ".join(f"{name} {_values(values)}" for name, values in row.options.items())
+
+
+def _values(values: tuple[Any, ...]) -> str:
+    numbers = [value for value in values if type(value) is int]
+    if len(numbers) == len(values) > 2 and numbers == list(range(numbers[0], numbers[0] + len(numbers))):
+        return f"{numbers[0]} to {numbers[-1]}"
+    return " or ".join(f"`{value}`" for value in values)
+
+
+FILES = {"options.md": options, "quantizers.md": quantizers, "report.md": report}
 
 if __name__ == "__main__":
     for name, text in FILES.items():

@@ -14,8 +14,10 @@ import numpy as np
 
 from fpgaq.bundles import Bundle, bundled, samples, unbundled
 from fpgaq.errors import FpgaqError, ModelError
+from fpgaq.frontend.activation_quantizers import Cast, activation_meaning, evaluation_on_steps
 from fpgaq.frontend.dyadic import trailing_fraction_bits
-from fpgaq.frontend.qkeras_quantizers import Cast, Staircase, activation_meaning, quantizer_name
+from fpgaq.frontend.qkeras_quantizers import quantizer_name
+from fpgaq.frontend.supported import CLIPPING_FUNCTIONS
 from fpgaq.hls.derive import Derivation
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Node
@@ -175,7 +177,7 @@ class _Steps:
         if kind in ("BatchNormalization", "QBatchNormalization"):
             return [*self._affine(name), *self._cast(name)]
         if kind == "ReLU":
-            return [_relu, *self._cast(name)]
+            return [layer.call, *self._cast(name)]
         if kind == "Softmax":
             return []
         return [*self._activation(layer.name, layer.activation), *self._cast(name)]
@@ -207,7 +209,12 @@ class _Steps:
             return []
         if function == "relu":
             return [_relu]
-        return [_in_float32(activation, activation_meaning(layer, activation))]
+        if function in CLIPPING_FUNCTIONS:
+            return [activation]
+        meaning = activation_meaning(layer, activation)
+        if isinstance(meaning, Cast):
+            return [_in_float32(activation, meaning)]
+        return [_in_numpy(evaluation_on_steps(activation, meaning))]
 
     def _cast(self, name: str) -> list[Step]:
         added = self.derivation.casts.get(name)
@@ -220,7 +227,13 @@ def _relu(x: Any) -> Any:
     return keras.ops.maximum(x, 0)
 
 
-def _in_float32(quantizer: Any, meaning: Cast | Staircase) -> Step:
+def _in_numpy(function: Callable[[np.ndarray], np.ndarray]) -> Step:
+    import keras
+
+    return lambda x: keras.ops.cast(function(keras.ops.convert_to_numpy(x)), x.dtype)
+
+
+def _in_float32(quantizer: Any, meaning: Cast) -> Step:
     """Evaluate a QKeras quantizer, which computes ``x + (q - x)`` in float32, without losing information.
 
     The value is first reduced to something near the range of `q`, which float32 holds together with `q` and for which
@@ -228,7 +241,7 @@ def _in_float32(quantizer: Any, meaning: Cast | Staircase) -> Step:
     """
     import keras
 
-    reduce = _reduce_for_cast(meaning.type) if isinstance(meaning, Cast) else _reduce_for_staircase(meaning)
+    reduce = _reduce_for_cast(meaning.type)
     return lambda x: keras.ops.cast(quantizer(keras.ops.cast(reduce(x), "float32")), x.dtype)
 
 
@@ -243,22 +256,6 @@ def _reduce_for_cast(type_: FixedType) -> Step:
         whole = keras.ops.floor(x / step)
         sticky = keras.ops.cast(keras.ops.not_equal(whole * step, x), x.dtype)
         return (whole + 0.5 * sticky) * step
-
-    return reduce
-
-
-def _reduce_for_staircase(staircase: Staircase) -> Step:
-    """Keep the sign where all thresholds are zero, else cut towards zero to the grid of the thresholds."""
-    import keras
-
-    values = [abs(value) for value, _ in staircase.thresholds]
-    if not any(values):
-        return keras.ops.sign
-    step = 2.0 ** -trailing_fraction_bits(np.array(values))
-
-    def reduce(x: Any) -> Any:
-        cut = keras.ops.sign(x) * keras.ops.floor(keras.ops.abs(x) / step) * step
-        return keras.ops.clip(cut, -2 * max(values), 2 * max(values))
 
     return reduce
 

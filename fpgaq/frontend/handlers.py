@@ -11,15 +11,12 @@ from typing import Any
 
 import numpy as np
 from hls4ml.converters.keras_v3._base import KerasV3LayerHandler
+from hls4ml.converters.keras_v3.core import ActivationHandler
 
 from fpgaq.errors import ModelError
-from fpgaq.frontend.qkeras_quantizers import (
-    Cast,
-    QuantizedParameter,
-    activation_meaning,
-    quantize_parameter,
-    quantizer_name,
-)
+from fpgaq.frontend.activation_quantizers import Cast, activation_meaning
+from fpgaq.frontend.qkeras_quantizers import QuantizedParameter, quantize_parameter, quantizer_name
+from fpgaq.frontend.supported import CLIPPING_FUNCTIONS
 
 LayerDict = dict[str, Any]
 
@@ -135,6 +132,8 @@ def _add_activation(chain: _Chain, layer: Any) -> None:
         kind: LayerDict = {"class_name": "Softmax" if name == "softmax" else "Activation", "activation": name}
         if name == "softmax":
             kind["axis"] = -1
+    elif name in CLIPPING_FUNCTIONS:
+        kind = {"class_name": "Clip", "limits": list(CLIPPING_FUNCTIONS[name])}
     else:
         kind = activation_dict(layer.name, activation)
     chain.add(f"{layer.name}_{name}", **kind)
@@ -173,6 +172,32 @@ class QActivationHandler(KerasV3LayerHandler):
     def handle(self, layer: Any, in_tensors: Any, out_tensors: Any) -> tuple[LayerDict, ...]:
         chain = _Chain(layer, in_tensors, out_tensors)
         chain.add(layer.name, **activation_dict(layer.name, layer.activation))
+        return chain.done()
+
+
+class ReluHandler(KerasV3LayerHandler):
+    """ReLU: a rectifier, with or without an upper limit."""
+
+    handles = ("keras.src.layers.activations.relu.ReLU",)
+
+    def handle(self, layer: Any, in_tensors: Any, out_tensors: Any) -> tuple[LayerDict, ...]:
+        chain = _Chain(layer, in_tensors, out_tensors)
+        if layer.max_value in (None, float("inf")):
+            chain.add(layer.name, class_name="Activation", activation="relu")
+        else:
+            chain.add(layer.name, class_name="Clip", limits=[0.0, float(layer.max_value)])
+        return chain.done()
+
+
+class ClippingFunctionHandler(ActivationHandler):
+    """Activation: functions that clip, besides those that hls4ml knows."""
+
+    def handle(self, layer: Any, in_tensors: Any, out_tensors: Any) -> tuple[LayerDict, ...]:
+        limits = CLIPPING_FUNCTIONS.get(quantizer_name(layer.activation))
+        if limits is None:
+            return super().handle(layer, in_tensors, out_tensors)
+        chain = _Chain(layer, in_tensors, out_tensors)
+        chain.add(layer.name, class_name="Clip", limits=list(limits))
         return chain.done()
 
 

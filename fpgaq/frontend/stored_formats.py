@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 _Stored = tuple[WeightFormat | None, Floats]
 
 
-def stored_as(name: str, quantizer: Any, codes: Floats) -> _Stored:
+def stored_as(name: str, quantizer: Any, codes: Floats, scale: Floats) -> _Stored:
     """Return the format of quantized values, and the unit of every output channel.
 
     Parameters
@@ -25,6 +25,8 @@ def stored_as(name: str, quantizer: Any, codes: Floats) -> _Stored:
         After it was called, so that its scale is known.
     codes : float array, shape (..., n_out)
         Its exact values, a float scale divided out.
+    scale : float array, shape (n_out,)
+        The factor of every channel that is part of the values.
 
     Returns
     -------
@@ -40,7 +42,7 @@ def stored_as(name: str, quantizer: Any, codes: Floats) -> _Stored:
     if name in ("quantized_po2", "quantized_relu_po2"):
         return _powers(quantizer, columns)
     if name in ("quantized_bits", "quantized_linear") and quantizer.bits > 1:
-        return _integers(quantizer, columns)
+        return _integers(quantizer, columns, scale)
     unit = _largest(columns)
     if np.any((columns != 0) & (np.abs(columns) != unit)):
         return None, unit
@@ -57,23 +59,22 @@ def _largest(columns: Floats) -> Floats:
     return np.where(top == 0, 1.0, top)
 
 
-def _integers(quantizer: Any, columns: Floats) -> _Stored:
+def _integers(quantizer: Any, columns: Floats, scale: Floats) -> _Stored:
     bits, signed = int(quantizer.bits), bool(quantizer.keep_negative)
-    unsigned = bits - signed
-    step = np.full(columns.shape[1], 2.0 ** (int(quantizer.integer) - unsigned))
-    alpha = quantizer.alpha
-    if alpha is not None and alpha != "auto":
-        scale = np.asarray(quantizer.scale if alpha == "auto_po2" else alpha, dtype=np.float64)
-        step = step * np.broadcast_to(np.abs(scale).reshape(-1), step.shape)
+    step = 2.0 ** (int(quantizer.integer) - (bits - signed)) * np.abs(scale)
     if bits > MAX_BITS or np.any(step == 0):
         return None, step
     integers = np.rint(columns / step)
     # alpha='auto' is symmetric whatever the option says: the narrower set comes first where it is possible.
-    for symmetric in (True, False) if quantizer.symmetric or alpha == "auto" else (False,):
+    for symmetric in (True, False) if quantizer.symmetric or _is_auto(quantizer) else (False,):
         format = Integer(bits, signed, symmetric=symmetric and signed)
         if np.isin(integers, format.levels).all() and np.all(integers * step == columns):
             return format, step
     return None, step
+
+
+def _is_auto(quantizer: Any) -> bool:
+    return isinstance(quantizer.alpha, str) and quantizer.alpha == "auto"
 
 
 def _powers(quantizer: Any, columns: Floats) -> _Stored:

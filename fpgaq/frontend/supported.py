@@ -24,6 +24,8 @@ SUPPORTED_LAYERS = (
 )
 #: Functions that ``activation=...`` may name besides QKeras quantizers.
 SUPPORTED_FUNCTIONS = ("linear", "relu", "softmax")
+#: Further functions of Activation and QDense layers, with the limits that they clip to.
+CLIPPING_FUNCTIONS = {"hard_tanh": (-1.0, 1.0), "relu6": (0.0, 6.0)}
 SUPPORTED_CLASSES = frozenset(SUPPORTED_LAYERS)
 
 
@@ -65,13 +67,19 @@ def check_model(model: Any) -> None:
 
 def _check_layer(layer: Any, kind: str) -> None:
     if kind == "ReLU":
-        for option, wanted in (("max_value", None), ("negative_slope", 0.0), ("threshold", 0.0)):
+        for option in ("negative_slope", "threshold"):
             value = getattr(layer, option)
-            if value not in (wanted, float("inf") if option == "max_value" else wanted):
+            if value != 0.0:
                 raise ModelError(f"layer {layer.name!r}: ReLU with {option}={value} is not supported; use QActivation")
+        most = layer.max_value
+        if most not in (None, float("inf")) and not (0 < most < 2.0**31 and float(most) * 2.0**16 % 1 == 0):
+            raise ModelError(
+                f"layer {layer.name!r}: ReLU with max_value={most} is not supported; use a multiple of 2^-16 between "
+                "0 and 2^31, which hardware can represent"
+            )
     if kind in ("Activation", "Dense"):
         name = getattr(layer.activation, "__name__", type(layer.activation).__name__)
-        if name not in SUPPORTED_FUNCTIONS:
+        if name not in SUPPORTED_FUNCTIONS and not (kind == "Activation" and name in CLIPPING_FUNCTIONS):
             raise ModelError(
                 f"layer {layer.name!r}: activation {name!r} is not supported; use {', '.join(SUPPORTED_FUNCTIONS)} "
                 "or a "

@@ -141,7 +141,7 @@ class Deriver:
 
     def _cap(self, layer: Any, node: Node) -> _Cast | None:
         """Limit the width of a result that has no quantizer and feeds a matrix."""
-        if layer.class_name == "Input" or not _feeds_matrix(layer):
+        if layer.class_name in ("Input", "Thresholds") or not _feeds_matrix(layer):
             return None
         bounds: Bounds = node.infer([self.operands[i] for i in node.inputs])
         capped = covering_type(*bounds.hull, node.type.frac, self.precision.activation)
@@ -333,9 +333,9 @@ _LOWERINGS: dict[str, Callable[[Deriver, Any], None]] = {
     "Activation": activations.lower_activation,
     "ArgMax": activations.lower_argmax,
     "BatchNormalization": _lower_batch_normalization,
+    "Clip": activations.lower_clip,
     "Dense": _lower_dense,
     "Input": _lower_input,
-    "ParametrizedActivation": activations.lower_rectifier_layer,
     "Reshape": _lower_reshape,
     "Softmax": activations.lower_softmax,
     "Thresholds": activations.lower_thresholds,

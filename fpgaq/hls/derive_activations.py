@@ -19,6 +19,7 @@ from fpgaq.ir.ops import softmax
 from fpgaq.ir.types import FixedType, Overflow, Rounding
 
 if TYPE_CHECKING:
+    from fpgaq.frontend.staircase import Threshold
     from fpgaq.hls.derive import Deriver
 
 
@@ -40,38 +41,85 @@ def lower_activation(deriver: Deriver, layer: Any) -> None:
     deriver.finish(layer, node, cast)
 
 
-def lower_rectifier_layer(deriver: Deriver, layer: Any) -> None:
-    """Lower ``ReLU()``, which hls4ml's parser hands over as a rectifier with threshold 0."""
-    threshold = float(layer.get_attr("activ_param", 0.0))
-    if threshold != 0.0:
-        raise ModelError(f"layer {layer.name!r}: ReLU with threshold={threshold} is not supported; use threshold=0")
+def lower_clip(deriver: Deriver, layer: Any) -> None:
+    """Lower a rectifier with an upper limit, and other clipping; the limits may be finer than the input."""
     source = layer.inputs[0]
-    frac = deriver.operands[source].type.frac
-    node = ops.Relu(name=layer.name, inputs=(source,), type=deriver.any_type(frac), layer=layer.name)
+    x = deriver.operands[source]
+    limits = dyadic.exact(layer.get_attr("limits"))
+    frac = max(x.type.frac, limits.frac)
+    if frac > x.type.frac:
+        lo, hi = (bound << (frac - x.type.frac) for bound in x.bounds.hull)
+        widened = ops.Requantize(
+            name=f"{layer.name}_fine",
+            inputs=(source,),
+            type=FixedType.from_interval(lo, hi, frac),
+            layer=layer.name,
+            source_frac=x.type.frac,
+            rounding=Rounding.TRN,
+            overflow=Overflow.WRAP,
+        )
+        source = deriver.emit(widened).name
+    least, most = (int(code) << (frac - limits.frac) for code in limits.codes)
+    node = ops.Clip(
+        name=layer.name, inputs=(source,), type=deriver.any_type(frac), layer=layer.name, least=least, most=most
+    )
+    deriver.set_weights(layer, "limit", limits, "c")
     deriver.finish(layer, node, None)
 
 
 def lower_thresholds(deriver: Deriver, layer: Any) -> None:
+    """Lower a staircase: its thresholds become integers on the grid of the input."""
     x = deriver.operands[layer.inputs[0]]
-    given: list[tuple[float, bool]] = layer.get_attr("thresholds")
     levels = dyadic.exact(layer.get_attr("levels"))
-    # A level between two thresholds that fall on the same integer is never reached.
-    steps: dict[int, int] = {}
-    for (value, strict), level in zip(given, levels.codes[1:], strict=True):
-        scaled = Fraction(value) * Fraction(2) ** x.type.frac
-        steps[math.floor(scaled) + 1 if strict else math.ceil(scaled)] = int(level)
+    lo, hi = map(int, x.bounds.hull)
+    base, steps = int(levels.codes[0]), dict[int, int]()
+    for threshold, level in zip(layer.get_attr("thresholds"), levels.codes[1:].tolist(), strict=True):
+        code = _first_code(layer.name, threshold, x.type, hi)
+        if code <= lo:
+            base = level
+        elif code <= hi:  # a level between two thresholds that fall on the same integer is never reached
+            steps[code] = level
+    steps = steps or {hi + 1: base}
     node = ops.Thresholds(
         name=layer.name,
         inputs=(layer.inputs[0],),
         type=deriver.any_type(levels.frac),
         layer=layer.name,
         thresholds=np.array(list(steps)),
-        codes=np.array([int(levels.codes[0]), *steps.values()]),
+        codes=np.array([base, *steps.values()]),
     )
     layer.set_attr("thresholds", list(steps))
     deriver.set_weights(layer, "threshold", Dyadic(node.thresholds, x.type.frac), "t")
     deriver.set_weights(layer, "level", Dyadic(node.codes, levels.frac), "l")
     deriver.finish(layer, node, None)
+
+
+def _first_code(layer: str, threshold: Threshold, type_: FixedType, most: int) -> int:
+    """Return the least code at and above which a staircase has passed a threshold.
+
+    Raises
+    ------
+    ModelError
+        If it falls back at a higher code: the float32 evaluation in training is not monotone on this grid.
+    """
+
+    def at_or_above(value: float) -> int:
+        return math.ceil(Fraction(value) * Fraction(2) ** type_.frac)
+
+    if threshold.strict:
+        return math.floor(Fraction(threshold.value) * Fraction(2) ** type_.frac) + 1
+    first = at_or_above(threshold.value)
+    for relapse in threshold.relapses:
+        start, end = at_or_above(relapse), at_or_above(float(np.nextafter(np.float32(relapse), np.float32(np.inf))))
+        if start < end and first < start <= most:
+            raise ModelError(
+                f"layer {layer!r}: its quantizer is not monotone on inputs of type {type_}: in float32 it passes a "
+                f"threshold at {threshold.value:.9g} and is below it again at {relapse:.9g}; quantize its input to "
+                "fewer fraction bits or use the hard form"
+            )
+        if start < end:
+            first = max(first, end)
+    return first
 
 
 def lower_argmax(deriver: Deriver, layer: Any) -> None:

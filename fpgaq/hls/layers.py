@@ -15,7 +15,7 @@ from fpgaq.resources import hls_templates
 
 
 class Thresholds(Layer):
-    """A staircase with one shared table: binary and ternary activations."""
+    """A staircase with one shared table: activation quantizers with few levels."""
 
     _expected_attributes = (
         Attribute("n_in"),
@@ -35,10 +35,30 @@ class Thresholds(Layer):
         self.set_attr("n_in", self.get_input_variable().size())
         self.add_output_variable(shape)
         anything = FixedPrecisionType(32, 16)
-        values = np.array([value for value, _ in self.get_attr("thresholds")])
+        values = np.array([threshold.value for threshold in self.get_attr("thresholds")])
         self.add_weights_variable(name="threshold", var_name="t{index}", precision=anything, data=values)
         levels = np.array(self.get_attr("levels"))
         self.add_weights_variable(name="level", var_name="l{index}", precision=anything, data=levels)
+
+
+class Clip(Layer):
+    """Clamp every element between two limits."""
+
+    _expected_attributes = (
+        Attribute("n_in"),
+        Attribute("limits", value_type=Sequence),
+        WeightAttribute("limit"),
+        TypeAttribute("limit"),
+    )
+
+    def initialize(self) -> None:
+        """Declare result and limits; their types come from the pass `fpgaq.hls.exact_types`."""
+        import numpy as np
+
+        self.set_attr("n_in", self.get_input_variable().size())
+        self.add_output_variable(self.get_input_variable().shape)
+        limits = np.array(self.get_attr("limits"))
+        self.add_weights_variable(name="limit", var_name="c{index}", precision=FixedPrecisionType(32, 16), data=limits)
 
 
 class ArgMax(Layer):
@@ -79,6 +99,30 @@ class _ThresholdsCall(FunctionCallTemplate):
         return "nnet::thresholds<{input_t}, {output_t}, {config}>({input}, {output}, {t}, {l});".format(**params)
 
 
+class _ClipConfig(LayerConfigTemplate):
+    def __init__(self) -> None:
+        super().__init__(Clip)
+
+    def format(self, node: Any) -> str:
+        params = self._default_config_params(node)
+        return (
+            "struct config{index} : nnet::clip_config {{\n"
+            "    static const unsigned n_in = {n_in};\n"
+            "    typedef {limit_t.name} limit_t;\n"
+            "}};\n"
+        ).format(**params)
+
+
+class _ClipCall(FunctionCallTemplate):
+    def __init__(self) -> None:
+        super().__init__(Clip, include_header=["nnet_utils/nnet_clip.h"])
+
+    def format(self, node: Any) -> str:
+        params = self._default_function_params(node)
+        params["c"] = node.get_weights("limit").name
+        return "nnet::clip<{input_t}, {output_t}, {config}>({input}, {output}, {c});".format(**params)
+
+
 class _ArgMaxConfig(LayerConfigTemplate):
     def __init__(self) -> None:
         super().__init__(ArgMax)
@@ -101,10 +145,10 @@ class _ArgMaxCall(FunctionCallTemplate):
 
 def register(backend: Any) -> None:
     """Make the layers known to hls4ml, and their templates and headers to a backend."""
-    for cls in (Thresholds, ArgMax):
+    for cls in (Thresholds, Clip, ArgMax):
         if cls.__name__ not in layer_map:
             register_layer(cls.__name__, cls)
-    for template in (_ThresholdsConfig, _ThresholdsCall, _ArgMaxConfig, _ArgMaxCall):
+    for template in (_ThresholdsConfig, _ThresholdsCall, _ClipConfig, _ClipCall, _ArgMaxConfig, _ArgMaxCall):
         backend.register_template(template)
     for header in sorted(Path(hls_templates()).glob("*.h")):
         backend.register_source(str(header))

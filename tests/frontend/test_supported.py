@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import pytest
 from keras_models import bits, dense, lowered, sequential
-from qkeras import QActivation, QDense, quantized_relu
+from qkeras import QActivation, QDense
 
 from fpgaq.errors import ModelError
 
@@ -54,20 +54,20 @@ REFUSED = {
         r"layer 'fc': activation 'sigmoid' is not supported; use linear, relu, softmax or a QActivation",
     ),
     "tanh": (lambda: sequential(L.Activation("tanh", name="t")), r"layer 't': activation 'tanh' is not supported"),
-    "relu 6": (lambda: sequential(L.ReLU(6.0, name="r6")), r"layer 'r6': ReLU with max_value=6\.0 is not supported"),
+    "relu 0.1": (lambda: sequential(L.ReLU(0.1, name="r1")), r"layer 'r1': ReLU with max_value=0\.1 is not supported"),
+    "relu 6 of a matrix": (
+        lambda: sequential(L.Dense(2, activation="relu6", name="r6")),
+        r"layer 'r6': activation 'relu6' is not supported; use linear, relu, softmax or a QActivation",
+    ),
     "leaky": (lambda: sequential(L.ReLU(negative_slope=0.1, name="lk")), r"layer 'lk': ReLU with negative_slope=0\.1"),
     "threshold": (lambda: sequential(L.ReLU(threshold=0.5, name="th")), r"layer 'th': ReLU with threshold=0\.5"),
-    "q sigmoid": (
-        lambda: sequential(QActivation("quantized_sigmoid(4)", name="qs")),
-        r"layer 'qs': activation quantizer 'quantized_sigmoid' is not supported; use one of",
-    ),
-    "leaky quantized": (
-        lambda: sequential(QActivation(quantized_relu(4, 0, negative_slope=0.25), name="ql")),
-        r"layer 'ql': quantized_relu with negative_slope=0\.25 has no exact integer form",
+    "leaky layer": (
+        lambda: sequential(L.LeakyReLU(0.25, name="ll")),
+        r"layer 'll': LeakyReLU layers are not supported",
     ),
     "activation argument": (
         lambda: sequential(dense(2, activation="quantized_ulaw(4)", name="fu")),
-        r"layer 'fu': activation quantizer 'quantized_ulaw' is not supported",
+        r"layer 'fu': quantized_ulaw with bits=4.* is no dyadic number",
     ),
     "kernel quantizer": (
         lambda: sequential(QDense(2, kernel_quantizer="bernoulli()", name="kb")),
