@@ -16,12 +16,13 @@ from fpgaq.bundles import Bundle, bundled, samples, unbundled
 from fpgaq.errors import FpgaqError, ModelError
 from fpgaq.frontend.activation_quantizers import Cast, activation_meaning, evaluation_on_steps
 from fpgaq.frontend.dyadic import trailing_fraction_bits
+from fpgaq.frontend.frozen_gated import gated_dense_step
 from fpgaq.frontend.qkeras_quantizers import quantizer_name
 from fpgaq.frontend.supported import CLIPPING_FUNCTIONS
 from fpgaq.hls.derive import Derivation
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Node
-from fpgaq.ir.ops import Affine, ArgMax, MatMul, Softmax
+from fpgaq.ir.ops import Affine, ArgMax, GatedMatMul, MatMul, Softmax
 from fpgaq.ir.types import FixedType, IntArray, Overflow, Rounding, cast
 
 Step = Callable[[Any], Any]
@@ -54,6 +55,8 @@ def _largest_partial_sum(graph: Graph, node: Node) -> int:
         x = graph.bounds[node.inputs[0]]
         reach = np.maximum(np.abs(x.lo), np.abs(x.hi)).astype(object)
         return int((reach @ np.abs(node.weight).astype(object) + np.abs(node.bias)).max())
+    if isinstance(node, GatedMatMul):
+        return node.largest_partial_sum(graph.bounds[node.inputs[0]])
     if isinstance(node, Affine):
         x = graph.bounds[node.inputs[0]]
         reach = np.maximum(np.abs(x.lo), np.abs(x.hi)).astype(object)
@@ -174,6 +177,8 @@ class _Steps:
             return [layer.call]
         if kind in ("Dense", "QDense", "QDenseBatchnorm"):
             return self._dense(layer, name)
+        if kind == "GatedDense":
+            return [gated_dense_step(layer, self.derivation.parameters[name]["weight"], self.dtype), *self._cast(name)]
         if kind in ("BatchNormalization", "QBatchNormalization"):
             return [*self._affine(name), *self._cast(name)]
         if kind == "ReLU":

@@ -80,7 +80,8 @@ def check_config(config: dict[str, Any], path: Path) -> None:
         raise ModelError(f"model file {path} does not describe the layers of a Keras model")
     for layer in layers:
         name = layer["config"].get("name", layer.get("name", "?"))
-        kind = str(layer.get("class_name")).removeprefix("qkeras>")  # Keras 3 writes registered names into .h5 files
+        # Keras 3 writes registered names into .h5 files.
+        kind = str(layer.get("class_name")).removeprefix("qkeras>").removeprefix("fpgaq>")
         if kind not in SUPPORTED_CLASSES:
             raise unsupported(name, kind)
         for key, text in _strings(layer["config"]):
@@ -127,7 +128,8 @@ def _build(path: Path, weights: Path | None, config: dict[str, Any]) -> Any:
     from qkeras import quantizers
     from qkeras.utils import _add_supported_quantized_objects
 
-    from fpgaq.quantize import quantizers as own  # importing registers them
+    from fpgaq.quantize import layers  # noqa: F401  importing registers them
+    from fpgaq.quantize import quantizers as own
 
     objects: dict[str, Any] = {}
     _add_supported_quantized_objects(objects)

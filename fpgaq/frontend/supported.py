@@ -13,6 +13,7 @@ SUPPORTED_LAYERS = (
     "Dense",
     "Dropout",
     "Flatten",
+    "GatedDense",
     "InputLayer",
     "QActivation",
     "QBatchNormalization",
@@ -60,7 +61,7 @@ def check_model(model: Any) -> None:
         if calls.count(layer) > 1:
             raise ModelError(f"layer {layer.name!r} is used more than once; give every use a layer of its own")
         kind = type(layer).__name__
-        if kind not in SUPPORTED_CLASSES or not type(layer).__module__.startswith(("keras.", "qkeras.")):
+        if kind not in SUPPORTED_CLASSES or not type(layer).__module__.startswith(("keras.", "qkeras.", "fpgaq.")):
             raise unsupported(layer.name, kind)
         _check_layer(layer, kind)
 

@@ -20,6 +20,7 @@ from fpgaq.estimate.schedule_choice import cheapest_reuse
 from fpgaq.frontend import dyadic
 from fpgaq.frontend.dyadic import Dyadic
 from fpgaq.hls import derive_activations as activations
+from fpgaq.hls.derive_gated import lower_gated_dense
 from fpgaq.hls.freeze import Decision, covering_type, freeze_parameter, to_hls, user_precision
 from fpgaq.ir import ops
 from fpgaq.ir.graph import Graph
@@ -335,6 +336,7 @@ _LOWERINGS: dict[str, Callable[[Deriver, Any], None]] = {
     "BatchNormalization": _lower_batch_normalization,
     "Clip": activations.lower_clip,
     "Dense": _lower_dense,
+    "GatedDense": lower_gated_dense,
     "Input": _lower_input,
     "Reshape": _lower_reshape,
     "Softmax": activations.lower_softmax,

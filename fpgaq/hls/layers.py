@@ -11,6 +11,7 @@ from hls4ml.model.attributes import Attribute, TypeAttribute, WeightAttribute
 from hls4ml.model.layers import Layer, layer_map, register_layer
 from hls4ml.model.types import FixedPrecisionType
 
+from fpgaq.hls.gated_layer import GatedDense, GatedDenseCall, GatedDenseConfig
 from fpgaq.resources import hls_templates
 
 
@@ -149,6 +150,10 @@ def register(backend: Any) -> None:
         if cls.__name__ not in layer_map:
             register_layer(cls.__name__, cls)
     for template in (_ThresholdsConfig, _ThresholdsCall, _ClipConfig, _ClipCall, _ArgMaxConfig, _ArgMaxCall):
+        backend.register_template(template)
+    if GatedDense.__name__ not in layer_map:
+        register_layer(GatedDense.__name__, GatedDense)
+    for template in (GatedDenseConfig, GatedDenseCall):
         backend.register_template(template)
     for header in sorted(Path(hls_templates()).glob("*.h")):
         backend.register_source(str(header))

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 from fpgaq.ir.types import Rounding
-from fpgaq.rtl.datapath import Cast, Constant, Datapath, Limit, Max0, Op, Source, Stair, Sum
+from fpgaq.rtl.datapath import Cast, Constant, Datapath, Limit, Masked, Max0, Op, Source, Stair, Sum
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def delay(model: DelayModel, path: Datapath, op: Op, node: int) -> int:
     if isinstance(op, Sum):
         return model.adder(path.width(node))
     width = path.width(op.x.node)
-    if isinstance(op, Max0):
+    if isinstance(op, (Masked, Max0)):
         return model.level
     if isinstance(op, Stair):
         return model.adder(width) + model.tree(len(op.thresholds))

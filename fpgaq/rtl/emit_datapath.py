@@ -6,7 +6,20 @@ from dataclasses import dataclass, field
 
 from fpgaq.cmvm import Adder
 from fpgaq.ir.types import Rounding
-from fpgaq.rtl.datapath import Cast, Constant, Datapath, Limit, Max0, Op, Ref, Source, Stair, Sum, interval_width
+from fpgaq.rtl.datapath import (
+    Cast,
+    Constant,
+    Datapath,
+    Limit,
+    Masked,
+    Max0,
+    Op,
+    Ref,
+    Source,
+    Stair,
+    Sum,
+    interval_width,
+)
 from fpgaq.rtl.pipeline import Schedule
 from fpgaq.rtl.verilog import constant, instance, vector
 
@@ -77,8 +90,8 @@ class DatapathWriter:
 
     def name(self, node: int, stage: int | None = None) -> str:
         """Return the name of a node's value as it is available in a stage."""
-        prefix = {Source: "x", Sum: "s", Cast: "q", Limit: "c", Max0: "m", Stair: "t"}[type(self.path.ops[node])]
-        base = f"{prefix}{node}"
+        prefix = {Source: "x", Sum: "s", Cast: "q", Limit: "c", Masked: "g", Max0: "m", Stair: "t"}
+        base = f"{prefix[type(self.path.ops[node])]}{node}"
         late = 0 if stage is None else stage - self.schedule.stage[node]
         return f"{base}_d{late}" if late else base
 
@@ -147,6 +160,10 @@ class DatapathWriter:
             source = Ref(op.x.node, op.x.shift)
             sign = self._sign(source, stage)
             lines.append(f"assign {self.name(node)} = {self._bits(source, width, 0, stage)} & {{{width}{{~{sign}}}}};")
+        elif isinstance(op, Masked):
+            width, gate = self.path.width(node), self.name(op.gate.node, stage)
+            value = self._bits(op.x, width, 0, stage)
+            lines.append(f"assign {self.name(node)} = {gate} ? {value} : {constant(op.closed, width)};")
         elif isinstance(op, Limit):
             lo, hi = self.path.ref_bounds(op.x)
             least, most = op.least if op.least > lo else None, op.most if op.most < hi else None

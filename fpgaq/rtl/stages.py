@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fpgaq.errors import ModelError
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Node, Operand
-from fpgaq.ir.ops import ArgMax, Input, MatMul, Reshape, Softmax
+from fpgaq.ir.ops import ArgMax, GatedMatMul, Input, MatMul, Reshape, Softmax
 from fpgaq.rtl.verilog import identifiers
 
 #: Operations on whole vectors, which are layers of their own.
@@ -85,7 +85,7 @@ def split(graph: Graph) -> list[Layer]:
     for node in computed:
         source_name = _only_input(node, made)
         group = ends.get(source_name)
-        if group is None or readers[source_name] > 1 or isinstance(node, (MatMul, *_HEADS)):
+        if group is None or readers[source_name] > 1 or isinstance(node, (MatMul, GatedMatMul, *_HEADS)):
             group = []
             groups.append(group)
         group.append(node)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from fpgaq.ir import FixedType, Graph, IntArray, Overflow, Rounding
 from fpgaq.ir.node import Node, Operand
-from fpgaq.ir.ops import Affine, ArgMax, Clip, Input, MatMul, Relu, Requantize, Thresholds
+from fpgaq.ir.ops import Affine, ArgMax, Clip, GatedMatMul, Input, MatMul, Relu, Requantize, Thresholds
+from fpgaq.ir.ops.gated import reach
 
 KINDS = ("dense", "binary", "ternary", "pot", "sparse", "zero", "negative")
 MODES = [(rounding, overflow) for rounding in Rounding for overflow in Overflow]
@@ -98,6 +99,23 @@ class Chain:
                 reuse=reuse,
             )
         )
+
+    def gated(self, n_out: int, kind: str, bits: int, low_bits: int, reuse: int = 1) -> Chain:
+        """A gated matrix with thresholds in and a little around the range of its predictions."""
+        weight = weights(kind, (self.size, n_out), bits, self.rng)
+        frac = int(self.rng.integers(0, 4))
+        node = GatedMatMul(
+            **self._named("gated"),
+            type=self._wide(self.operand.type.frac + frac),
+            weight=weight,
+            weight_frac=frac,
+            low_bits=low_bits,
+            thresholds=np.zeros(n_out, np.int64),
+            reuse=reuse,
+        )
+        lo, hi = reach(weight, node.parts(self.operand.bounds)[0])
+        thresholds = self.rng.integers(lo - 2, hi + 2)
+        return self._add_exact(dataclasses.replace(node, thresholds=thresholds))
 
     def affine(self, kind: str, bits: int) -> Chain:
         """A scale and a bias per channel."""

@@ -91,13 +91,17 @@ class GatedMatMul(Node):
 
     def _require_int64(self, bounds: Bounds) -> None:
         """Refuse partial sums and thresholds that int64 does not hold; in Python integers, which do."""
-        most = int((bounds.hi.astype(object) @ np.abs(self.weight.astype(object))).max())
+        most = self.largest_partial_sum(bounds)
         limits = [abs(int(t)) << self.low_bits for t in (self.thresholds.min(), self.thresholds.max())]
         if max(most, *limits) >= INT64_LIMIT:
             raise self.fail(
                 f"sums of up to {most} and thresholds of up to {max(limits)} (units of 2^-{self.type.frac}) do not fit "
                 "63 bits; use a lower input or weight precision"
             )
+
+    def largest_partial_sum(self, bounds: Bounds) -> int:
+        """Return a bound on any sum of a part of the products, in units of the result."""
+        return int((bounds.hi.astype(object) @ np.abs(self.weight.astype(object))).max())
 
     def open_gates(self, x: IntArray) -> np.ndarray:
         """Return where the low bits are added, for inputs of shape (samples, n_in): boolean, (samples, n_out)."""

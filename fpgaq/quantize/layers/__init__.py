@@ -1,0 +1,5 @@
+"""Keras layers whose arithmetic is exact in hardware. Importing this package loads Keras."""
+
+from fpgaq.quantize.layers.gated_dense import GatedDense
+
+__all__ = ["GatedDense"]
