@@ -111,14 +111,15 @@ def _first_code(layer: str, threshold: Threshold, type_: FixedType, most: int) -
     first = at_or_above(threshold.value)
     for relapse in threshold.relapses:
         start, end = at_or_above(relapse), at_or_above(float(np.nextafter(np.float32(relapse), np.float32(np.inf))))
-        if start < end and first < start <= most:
+        if start >= end or start > most:  # no input lies there
+            continue
+        if first < start:
             raise ModelError(
                 f"layer {layer!r}: its quantizer is not monotone on inputs of type {type_}: in float32 it passes a "
                 f"threshold at {threshold.value:.9g} and is below it again at {relapse:.9g}; quantize its input to "
                 "fewer fraction bits or use the hard form"
             )
-        if start < end:
-            first = max(first, end)
+        first = max(first, end)
     return first
 
 
