@@ -17,6 +17,7 @@ from qkeras import QActivation, ternary
 
 from fpgaq.errors import ModelError
 from fpgaq.frontend.load import load_model
+from fpgaq.quantize.quantizers import ThresholdLevels
 
 Edit = Callable[[dict[str, Any]], None]
 
@@ -47,6 +48,37 @@ def test_model_files_load(saved: Path, name: str) -> None:
 @pytest.mark.parametrize("weights", ["m.weights.h5", "m.h5"])
 def test_architecture_with_weights_loads(saved: Path, weights: str) -> None:
     assert_same_model(saved, load_model(saved / "m.json", saved / weights))
+
+
+#: One activation quantizer of every class, with options that are no defaults.
+ACTIVATIONS = (
+    "binary(use_01=1,alpha=0.5)",
+    "binary_tanh",
+    "quantized_bits(5,1,alpha=0.75)",
+    "quantized_linear(5,1,alpha=0.75)",
+    "quantized_po2(4,2)",
+    "quantized_relu(5,1,0,0.25)",
+    "quantized_relu_po2(3,2)",
+    "quantized_sigmoid(5,0,1)",
+    "quantized_tanh(5,0,0,1)",
+    "quantized_ulaw(2)",
+    "stochastic_binary(alpha=0.5)",
+    "stochastic_ternary(alpha=0.5)",
+    "ternary(alpha=0.5,threshold=0.25)",
+)
+
+
+@pytest.mark.parametrize("name", ["m.keras", "m.h5"])
+def test_every_activation_quantizer_loads_with_its_options(tmp_path: Path, name: str) -> None:
+    x = keras.Input((3,), name="features")
+    layers = [QActivation(text, name=f"q{k}") for k, text in enumerate(ACTIVATIONS)]
+    layers.append(QActivation(ThresholdLevels([-0.5, 0.25], [-1.0, 0.0, 2.0]), name="own"))
+    layers += [keras.layers.ReLU(2.5, name="limit"), keras.layers.Activation("hard_tanh", name="clip")]
+    model = keras.Model(x, [layer(x) for layer in layers])
+    model.save(tmp_path / name)
+    values = np.random.default_rng(0).normal(0, 1.5, (50, 3)).astype(np.float32)
+    for want, found in zip(model(values), load_model(tmp_path / name)(values), strict=True):
+        assert np.array_equal(np.asarray(want), np.asarray(found))
 
 
 def test_files_of_older_qkeras_load(saved: Path, tmp_path: Path) -> None:
