@@ -50,7 +50,7 @@ def unroll_gated(
     update = solve(node.weight * np.array(can_open), bounds, adder_inputs=adder_inputs)
     low = _AdderGraphWriter(path, update, low_bits, gates).outputs()
     hulls = zip(result.lo.tolist(), result.hi.tolist(), strict=True)
-    return [_joined(path, *sums, node.low_bits, hull) for *sums, hull in zip(high, low, hulls, strict=True)]
+    return [_joined(path, a, b, node.low_bits, hull) for a, b, hull in zip(high, low, hulls, strict=True)]
 
 
 def _high_bits(path: Datapath, ref: Ref, low_bits: int) -> Ref:
