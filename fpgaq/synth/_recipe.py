@@ -75,9 +75,15 @@ def synthesis(
     for step in family.prepare:
         run(step)
     _hold_adders(design, family)
-    run(f"{command} -run {family.hold}:{family.release}")
-    # Here, not at the end: later passes make constants of nets that packing into DSP blocks left without a driver.
-    run("check -noinit")
+    label = family.hold
+    if family.dsp_packed:
+        run(f"{command} -run {label}:{family.dsp_packed}")
+        # Here, not at the end: later passes make constants of nets that packing left without a driver. Not later than
+        # here either: a memory that takes in its output register leaves the old one behind, read by nothing.
+        run("opt_clean")
+        run("check -noinit")
+        label = family.dsp_packed
+    run(f"{command} -run {label}:{family.release}")
     run("setattr -unset keep w:*")  # of all wires: clean-up passes move the mark to other names of a net
     # Reading the block RAM maps takes a second: a third of a small run, for nothing where there is no memory.
     resume = family.release if _has_memory(design) else "map_ffram"

@@ -49,6 +49,8 @@ class Family:
     dsp_product
         Bits of the smallest product that goes into a DSP block with an adder behind the multiplier; adders of such
         products are left to the block. 0: the family's yosys flow uses no such adder.
+    dsp_packed
+        Label of the script at which adders and registers have been packed into DSP blocks; None where none are.
     prepare
         Passes run before `hold`, for commands whose script has no label between elaboration and ``alumacc``.
     cells
@@ -69,6 +71,7 @@ class Family:
     finish: str = "check"
     reuse_sums: bool = False
     dsp_product: int = 0
+    dsp_packed: str | None = None
     prepare: tuple[str, ...] = ()
     mapped: str | None = None
 
@@ -144,6 +147,7 @@ def _xilinx(name: str, title: str) -> Family:
         finish="finalize",
         reuse_sums=True,
         dsp_product=9,  # DSP_Y_MINWIDTH in synth_xilinx
+        dsp_packed="coarse",
         cells=_XILINX_CELLS,
         models=("xilinx/cells_sim.v",),
         mapped="techmap/xilinx",
