@@ -20,6 +20,7 @@ from fpgaq.rtl.argmax_layer import ArgMaxLayer
 from fpgaq.rtl.dataflow import Block, Dataflow, LayerHardware
 from fpgaq.rtl.delays import MODELS, adder_inputs
 from fpgaq.rtl.folded_matrix import FoldedMatrix
+from fpgaq.rtl.input_bits import known_levels
 from fpgaq.rtl.softmax_layer import SoftmaxLayer
 from fpgaq.rtl.stages import Layer, split, streams
 from fpgaq.rtl.top import Endpoint, top_module
@@ -73,7 +74,8 @@ class Hardware:
         """Return the matrix, and what follows it elementwise."""
         rest = layer.nodes[1:]
         half = rounding_half(layer.nodes, 0)
-        folded = FoldedMatrix(f"{layer.name}_matrix" if rest else layer.name, matrix, layer.source, half)
+        levels = known_levels(self.optimized, matrix.inputs[0])
+        folded = FoldedMatrix(f"{layer.name}_matrix" if rest else layer.name, matrix, layer.source, half, levels)
         acc = folded.result_type
         if not rest:
             return [Block(folded, matrix.layer, layer.inputs, layer.output, acc.width, matrix.n_out, layer.output)]

@@ -47,19 +47,20 @@ def test_rom_and_schedule_are_the_matrix(n_in: int, n_out: int, kind: str, seed:
     x = np.random.default_rng(seed).integers(-4 * (seed & 1), 4, (5, n_in))
     for reuse in legal(n_in, n_out):
         layer = folded(n_in, n_out, reuse, kind, seed, half)
-        p, lanes = layer.inputs_per_cycle, layer.lanes
-        assert layer.ii == reuse == layer.beats * layer.groups
+        plan, width = layer.schedule, layer.form.weight_width
+        p, lanes = plan.inputs_per_cycle, plan.lanes
+        assert layer.ii == reuse == plan.beats * plan.groups
         assert layer.latency == reuse + 4 + math.ceil(math.log2(p)) // 2  # a register every two levels of adders
-        assert p * layer.beats == n_in
-        assert lanes * layer.groups == n_out
+        assert p * plan.beats == n_in
+        assert lanes * plan.groups == n_out
         assert p * lanes * reuse == n_in * n_out  # multipliers, hls4ml's block factor
         words, biases = layer.weight_words(), layer.bias_words()
         assert len(words) == reuse
-        assert len(biases) == layer.groups
+        assert len(biases) == plan.groups
         got = np.zeros((len(x), n_out), dtype=np.int64)
         for cycle, word in enumerate(words):
-            group, beat = divmod(cycle, layer.beats)
-            block = fields(word, layer.weight_width, lanes * p).reshape(lanes, p)
+            group, beat = divmod(cycle, plan.beats)
+            block = fields(word, width, lanes * p).reshape(lanes, p)
             columns = slice(group * lanes, (group + 1) * lanes)
             if beat == 0:
                 got[:, columns] += fields(biases[group], layer.result_type.width, lanes)
@@ -68,8 +69,7 @@ def test_rom_and_schedule_are_the_matrix(n_in: int, n_out: int, kind: str, seed:
         acc = layer.result_type
         assert acc.covers(int(want.min()), int(want.max()))
         assert np.array_equal(overflow_to(got, acc, Overflow.WRAP), want)
-        smallest = max(signed_bits(int(w)) for w in layer.matrix.weight.reshape(-1))
-        assert layer.weight_width == smallest
+        assert width == max(signed_bits(int(w)) for w in layer.matrix.weight.reshape(-1))
 
 
 def design(name: str, n_in: int, n_out: int, reuse: int, type_: FixedType, tail: str, kind: str = "dense") -> Graph:

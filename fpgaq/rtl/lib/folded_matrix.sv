@@ -4,13 +4,22 @@
 //            BEATS cycles make one group of LANES outputs; GROUPS groups make the output vector, group 0 in the low
 //            bits. The weight ROM is outside: word `address` must appear on `weights` one enabled clock after it is asked
 //            for, input 0 of lane 0 in the low bits, then its other inputs, then lane 1. So must the biases of a group.
-// Latency    GROUPS * BEATS + 4 + floor(log2(INPUTS) / 2) cycles from a vector accepted to its result; log2 rounded up:
-//            the products of a beat are added by a tree with a register after every second level.
+// Products   PRODUCT 0  multiply: a weight is a signed integer.
+//            PRODUCT 1  shift: a weight is a sign, an enable and an exponent, see pot_product. Each negative weight adds 1
+//                       less than it should; the biases hold what lacks.
+//            PRODUCT 2  count: a weight is a sign and an enable, an input IN_W bits that weigh the same. Counted are the
+//                       bits that differ from the sign, of enabled weights.
+// Latency    GROUPS * BEATS + 4 + floor(log2(TERMS) / 2) cycles from a vector accepted to its result; log2 rounded up.
+//            TERMS is INPUTS, or INPUTS * IN_W / 36 rounded up where bits are counted: the products of a beat are added by
+//            a tree with a register after every second level.
 // II         GROUPS * BEATS cycles (the reuse factor).
 // Parameters N_IN, IN_W      elements and bits of the input vector; IN_SIGNED its signedness.
 //            INPUTS, LANES   inputs and outputs multiplied per cycle; INPUTS * BEATS = N_IN.
 //            BEATS, GROUPS   cycles per group, groups per vector.
-//            WEIGHT_W        bits of a weight (signed).
+//            PRODUCT         0, 1 or 2, see above.
+//            WEIGHT_W        bits of a weight.
+//            MAX_SHIFT       largest exponent of a weight where PRODUCT is 1.
+//            SCALE_W         bits of a shift that lies above each bias and applies to the products of that output; 0 for none.
 //            ACC_W           bits of a result; all sums are modulo 2^ACC_W and exact.
 // Reset      rst_n is synchronous and active low; a vector under way is dropped.
 module folded_matrix #(
@@ -21,33 +30,43 @@ module folded_matrix #(
     parameter int unsigned LANES = 2,
     parameter int unsigned BEATS = 4,
     parameter int unsigned GROUPS = 1,
+    parameter int unsigned PRODUCT = 0,
     parameter int unsigned WEIGHT_W = 4,
+    parameter int unsigned MAX_SHIFT = 0,
+    parameter int unsigned SCALE_W = 0,
     parameter int unsigned ACC_W = 12,
     parameter int unsigned ADDRESS_W = BEATS * GROUPS > 1 ? $clog2(BEATS * GROUPS) : 1,
     parameter int unsigned GROUP_W = GROUPS > 1 ? $clog2(GROUPS) : 1
 ) (
-    input  logic                             clk,
-    input  logic                             rst_n,
-    input  logic                             in_valid,
-    output logic                             in_ready,
-    input  logic                             in_last,
-    input  logic [N_IN*IN_W-1:0]             in_data,
-    output logic                             out_valid,
-    input  logic                             out_ready,
-    output logic                             out_last,
-    output logic [GROUPS*LANES*ACC_W-1:0]    out_data,
-    output logic                             enable,
-    output logic [ADDRESS_W-1:0]             address,
-    input  logic [LANES*INPUTS*WEIGHT_W-1:0] weights,
-    output logic [GROUP_W-1:0]               group,
-    input  logic [LANES*ACC_W-1:0]           biases
+    input  logic                               clk,
+    input  logic                               rst_n,
+    input  logic                               in_valid,
+    output logic                               in_ready,
+    input  logic                               in_last,
+    input  logic [N_IN*IN_W-1:0]               in_data,
+    output logic                               out_valid,
+    input  logic                               out_ready,
+    output logic                               out_last,
+    output logic [GROUPS*LANES*ACC_W-1:0]      out_data,
+    output logic                               enable,
+    output logic [ADDRESS_W-1:0]               address,
+    input  logic [LANES*INPUTS*WEIGHT_W-1:0]   weights,
+    output logic [GROUP_W-1:0]                 group,
+    input  logic [LANES*(SCALE_W+ACC_W)-1:0]   biases
 );
 
     localparam int unsigned CYCLES = BEATS * GROUPS;
     localparam int unsigned BEAT_W = BEATS > 1 ? $clog2(BEATS) : 1;
+    localparam int unsigned SHIFT = 1;
+    localparam int unsigned COUNT = 2;
+    // Terms are what the tree adds: products, or counts of up to 36 bits.
+    localparam int unsigned BITS = INPUTS * IN_W;
+    localparam int unsigned CHUNK = BITS < 36 ? BITS : 36;
+    localparam int unsigned TERMS = PRODUCT == COUNT ? (BITS + 35) / 36 : INPUTS;
     // No bit more: yosys (0.70) loses the register of a doubled sign bit when it packs the others into a DSP block.
-    localparam int unsigned PRODUCT_W = IN_W + WEIGHT_W;
-    localparam int unsigned LEVELS = INPUTS > 1 ? $clog2(INPUTS) : 0;
+    localparam int unsigned TERM_W = PRODUCT == COUNT ? $clog2(CHUNK + 1) + 1 :
+                                     PRODUCT == SHIFT ? IN_W + (IN_SIGNED ? 0 : 1) + MAX_SHIFT : IN_W + WEIGHT_W;
+    localparam int unsigned LEVELS = TERMS > 1 ? $clog2(TERMS) : 0;
     localparam int unsigned LEAVES = 1 << LEVELS;
     localparam int unsigned TREE = LEVELS / 2;
 
@@ -59,6 +78,9 @@ module folded_matrix #(
     end
     if (ADDRESS_W != $clog2(CYCLES)) begin : g_check_2
         $error("folded_matrix: ADDRESS_W is derived, do not set it");
+    end
+    if (PRODUCT > COUNT || (PRODUCT == COUNT && WEIGHT_W != 2)) begin : g_check_3
+        $error("folded_matrix: PRODUCT must be 0 to 2, and WEIGHT_W 2 where bits are counted");
     end
 
     // The whole engine stops while a result waits.
@@ -125,7 +147,7 @@ module folded_matrix #(
     // --- stage 2: products, and the registers of the tree behind them: what goes along with them ----------------------
     logic [TREE:0] valid_t, first_t, done_t, final_t, last_t;
     logic [GROUP_W-1:0] group_t [TREE+1];
-    logic [LANES*ACC_W-1:0] biases_2;
+    logic [LANES*(SCALE_W+ACC_W)-1:0] biases_2;
     always_ff @(posedge clk) begin
         if (!rst_n) valid_t[0] <= 1'b0;
         else if (enable) valid_t[0] <= valid_1;
@@ -170,38 +192,74 @@ module folded_matrix #(
     end
 
     for (genvar l = 0; l < LANES; l++) begin : lane
-        logic signed [INPUTS*PRODUCT_W-1:0] products;
-        for (genvar i = 0; i < INPUTS; i++) begin : multiplier
-            logic signed [IN_W:0] x;
-            logic signed [WEIGHT_W-1:0] w;
-            logic signed [PRODUCT_W-1:0] p;
-            assign x = {IN_SIGNED & operands[i*IN_W+IN_W-1], operands[i*IN_W+:IN_W]};
-            assign w = weights[(l*INPUTS+i)*WEIGHT_W+:WEIGHT_W];
-            assign p = x * w;
-            always_ff @(posedge clk) if (enable) products[i*PRODUCT_W+:PRODUCT_W] <= p;
+        logic signed [TERMS*TERM_W-1:0] terms;
+        if (PRODUCT == COUNT) begin : g_count
+            logic [CHUNK*TERMS-1:0] differing;
+            for (genvar i = 0; i < INPUTS; i++) begin : matched
+                logic enabled, negative;
+                assign {negative, enabled} = weights[(l*INPUTS+i)*2+:2];
+                assign differing[i*IN_W+:IN_W] = {IN_W{enabled}} & (operands[i*IN_W+:IN_W] ^ {IN_W{negative}});
+            end
+            if (BITS < CHUNK * TERMS) begin : g_missing
+                assign differing[CHUNK*TERMS-1:BITS] = '0;
+            end
+            for (genvar i = 0; i < TERMS; i++) begin : term
+                logic [TERM_W-2:0] count;
+                popcount #(.N(CHUNK)) counter (.bits(differing[CHUNK*i+:CHUNK]), .count(count));
+                always_ff @(posedge clk) if (enable) terms[i*TERM_W+:TERM_W] <= {1'b0, count};
+            end
+        end else begin : g_product
+            for (genvar i = 0; i < INPUTS; i++) begin : term
+                logic [IN_W-1:0] x;
+                logic [WEIGHT_W-1:0] w;
+                logic signed [TERM_W-1:0] p;
+                assign x = operands[i*IN_W+:IN_W];
+                assign w = weights[(l*INPUTS+i)*WEIGHT_W+:WEIGHT_W];
+                if (PRODUCT == SHIFT) begin : g_shift
+                    pot_product #(.IN_W(IN_W), .IN_SIGNED(IN_SIGNED), .MAX_SHIFT(MAX_SHIFT)) product (
+                        .x(x), .weight(w), .y(p)
+                    );
+                end else begin : g_multiply
+                    logic signed [IN_W:0] extended;
+                    assign extended = {IN_SIGNED & x[IN_W-1], x};
+                    assign p = extended * $signed(w);
+                end
+                always_ff @(posedge clk) if (enable) terms[i*TERM_W+:TERM_W] <= p;
+            end
         end
 
         for (genvar level = 0; level <= LEVELS; level++) begin : tree
-            logic signed [ACC_W-1:0] value [LEAVES >> level];
+            localparam int unsigned SUM_W = TERM_W + level < ACC_W ? TERM_W + level : ACC_W;
+            logic signed [SUM_W-1:0] value [LEAVES >> level];
             for (genvar k = 0; k < (LEAVES >> level); k++) begin : node
                 if (level == 0) begin : leaf
-                    if (k < INPUTS) begin : product
-                        assign value[k] = ACC_W'($signed(products[k*PRODUCT_W+:PRODUCT_W]));
+                    if (k < TERMS) begin : present
+                        assign value[k] = SUM_W'($signed(terms[k*TERM_W+:TERM_W]));
                     end else begin : missing
                         assign value[k] = '0;
                     end
-                end else if (level % 2 == 0) begin : registered
-                    always_ff @(posedge clk)
-                        if (enable) value[k] <= tree[level-1].value[2*k] + tree[level-1].value[2*k+1];
-                end else begin : pair
-                    assign value[k] = tree[level-1].value[2*k] + tree[level-1].value[2*k+1];
+                end else begin : sum
+                    logic signed [SUM_W-1:0] a, b;
+                    assign a = SUM_W'(tree[level-1].value[2*k]);
+                    assign b = SUM_W'(tree[level-1].value[2*k+1]);
+                    if (level % 2 == 0) begin : registered
+                        always_ff @(posedge clk) if (enable) value[k] <= a + b;
+                    end else begin : direct
+                        assign value[k] = a + b;
+                    end
                 end
             end
         end
 
-        logic signed [ACC_W-1:0] start, accumulator;
-        assign start = first_t[TREE] ? biases_2[l*ACC_W+:ACC_W] : accumulator;
-        always_ff @(posedge clk) if (enable & valid_t[TREE]) accumulator <= start + tree[LEVELS].value[0];
+        // The sum of a beat in units of the result, and what it is added to.
+        logic signed [ACC_W-1:0] scaled, start, accumulator;
+        if (SCALE_W > 0) begin : g_scale
+            assign scaled = ACC_W'(tree[LEVELS].value[0]) << biases_2[l*(SCALE_W+ACC_W)+ACC_W+:SCALE_W];
+        end else begin : g_as_it_is
+            assign scaled = ACC_W'(tree[LEVELS].value[0]);
+        end
+        assign start = first_t[TREE] ? biases_2[l*(SCALE_W+ACC_W)+:ACC_W] : accumulator;
+        always_ff @(posedge clk) if (enable & valid_t[TREE]) accumulator <= start + scaled;
 
         for (genvar g = 0; g < GROUPS; g++) begin : result
             always_ff @(posedge clk)
