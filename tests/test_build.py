@@ -99,6 +99,26 @@ def test_example_designs_build_and_prove(name: str, trained: Trained, tmp_path: 
         assert said.startswith(wanted)
 
 
+def test_closed_gates_cost_less_than_a_point(trained: Trained) -> None:
+    """Of the gated digits and their twin; what the training wrote is what the models do."""
+    import keras
+    import numpy as np
+
+    from fpgaq.frontend.load import load_model
+
+    folder = trained / "digits_gated"
+    x, labels = np.load(folder / "x_test.npy"), np.load(folder / "y_test.npy")
+    written = json.loads((folder / "comparison.json").read_text())
+    for name, said in written.items():
+        model = load_model(folder / f"{name}.keras")
+        assert np.mean(model(x).numpy().argmax(1) == labels) == pytest.approx(said["accuracy"], abs=1e-6)
+        read = keras.Model(model.inputs[0], model.get_layer("relu1").output)(x)
+        assert 1 - model.get_layer("fc2").gate_activity(read).mean() == pytest.approx(said["closed"], abs=1e-6)
+    assert written["twin"]["closed"] == 0
+    assert written["twin"]["accuracy"] - written["model"]["accuracy"] < 0.01
+    assert written["model"]["closed"] > 0.3
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("reuse", "family", "dsp"), [(64, "xc7", True), (32, "ice40", False)])
 def test_digits_folded(reuse: int, family: str, dsp: bool, trained: Trained, tmp_path: Path) -> None:
