@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from fpgaq.errors import ConfigError, GateError
 from fpgaq.gates import Gate, Mismatch, compare_outputs, first_difference
 from fpgaq.hls.csim import Csim
 from fpgaq.ir import files, golden
+from fpgaq.ir.activity import activities
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.ops import Reshape, Softmax
 from fpgaq.ir.types import IntArray
@@ -263,7 +265,8 @@ class Design:
         got = self.frozen.codes(codes)
         arrays = got if isinstance(got, list) else [got]
         at = [self._compared(output) for output in self.graph.outputs]
-        return compare_outputs("keras_vs_golden", dict(zip(at, arrays, strict=True)), {n: trace[n] for n in at})
+        gate = compare_outputs("keras_vs_golden", dict(zip(at, arrays, strict=True)), {n: trace[n] for n in at})
+        return dataclasses.replace(gate, activities=activities(self.graph, trace))
 
     def _compared(self, output: str) -> str:
         """Return the node at which Keras is compared: the output, or what goes into a table softmax."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from fpgaq.errors import GateError
+from fpgaq.ir.activity import Activity
 from fpgaq.ir.types import IntArray
 
 #: Order in which gates are reported.
@@ -46,12 +47,23 @@ class Mismatch:
 
 @dataclass(frozen=True)
 class Gate:
-    """Verdict of one gate."""
+    """Verdict of one gate.
+
+    Parameters
+    ----------
+    name : str
+    samples, mismatches : int
+        How many were compared, and how many of them differ.
+    first_mismatch : Mismatch, optional
+    activities : sequence of Activity
+        What the samples made of gated layers, where the gate looked at it.
+    """
 
     name: str
     samples: int
     mismatches: int
     first_mismatch: Mismatch | None = None
+    activities: Sequence[Activity] = ()
 
     @property
     def passed(self) -> bool:

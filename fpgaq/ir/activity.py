@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +12,39 @@ from fpgaq.ir import golden
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.ops import GatedMatMul
 from fpgaq.ir.types import IntArray
+
+
+@dataclass(frozen=True)
+class Activity:
+    """Open gates of one gated matrix.
+
+    Parameters
+    ----------
+    layer : str
+        Layer of the model.
+    outputs : int
+        Gates of a vector.
+    updates : int array, shape (samples,)
+        How many of them are open: outputs whose low bits are added.
+    """
+
+    layer: str
+    outputs: int
+    updates: IntArray
+
+    @property
+    def share(self) -> float:
+        """Open gates of all, 0 to 1."""
+        return float(self.updates.mean()) / self.outputs
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the report says."""
+        return {
+            "share_updated": self.share,
+            "mean_updates": float(self.updates.mean()),
+            "min_updates": int(self.updates.min()),
+            "max_updates": int(self.updates.max()),
+        }
 
 
 def open_gates(graph: Graph, inputs: Sequence[IntArray]) -> dict[str, np.ndarray]:
@@ -21,8 +56,18 @@ def open_gates(graph: Graph, inputs: Sequence[IntArray]) -> dict[str, np.ndarray
     inputs : sequence of int array
         As of `fpgaq.ir.golden.trace`.
     """
-    gated = [node for node in graph.nodes.values() if isinstance(node, GatedMatMul)]
-    if not gated:
-        return {}
-    values = golden.trace(graph, inputs)
-    return {node.name: node.open_gates(values[node.inputs[0]]) for node in gated}
+    return _masks(graph, golden.trace(graph, inputs)) if any(_gated(graph)) else {}
+
+
+def activities(graph: Graph, trace: Mapping[str, IntArray]) -> list[Activity]:
+    """Return the activity of every gated matrix in a trace of the golden model."""
+    masks = _masks(graph, trace)
+    return [Activity(node.layer, node.n_out, masks[node.name].sum(axis=1)) for node in _gated(graph)]
+
+
+def _masks(graph: Graph, trace: Mapping[str, IntArray]) -> dict[str, np.ndarray]:
+    return {node.name: node.open_gates(trace[node.inputs[0]]) for node in _gated(graph)}
+
+
+def _gated(graph: Graph) -> list[GatedMatMul]:
+    return [node for node in graph.nodes.values() if isinstance(node, GatedMatMul)]

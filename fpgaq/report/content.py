@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,12 @@ from fpgaq.design import Design
 from fpgaq.errors import ConfigError
 from fpgaq.gates import Gate
 from fpgaq.hls.freeze import Decision
+from fpgaq.ir.activity import Activity
 from fpgaq.ir.node import Node
-from fpgaq.ir.ops import Affine, MatMul
+from fpgaq.ir.ops import Affine, GatedMatMul, MatMul
 from fpgaq.ir.types import FixedType
 from fpgaq.rtl.dataflow import LayerHardware
+from fpgaq.rtl.folded_matrix import FoldedMatrix
 from fpgaq.rtl.hardware import Hardware
 from fpgaq.rtl.top import Endpoint
 from fpgaq.rtl.unrolled_layer import UnrolledLayer
@@ -28,6 +30,7 @@ SCHEMA_VERSION = 1
 REPORT_FILE = "report.json"
 
 Report = dict[str, Any]
+Weighted = MatMul | GatedMatMul | Affine
 
 
 def make_report(
@@ -52,7 +55,7 @@ def make_report(
         "distance": distance,
         "timing": timing(design, simulation),
         "resources": resources(design, synthesis),
-        "layers": layers(design),
+        "layers": layers(design, [activity for gate in gates for activity in gate.activities]),
         "tensors": [_tensor(design, node) for node in design.graph.nodes.values()],
         "freeze": [vars(d) for d in decisions],
         "head": design.options.head,
@@ -110,12 +113,13 @@ def resources(design: Design, synthesis: Synthesis | None) -> dict[str, Any] | N
     }
 
 
-def layers(design: Design) -> list[dict[str, Any]]:
+def layers(design: Design, activities: Sequence[Activity]) -> list[dict[str, Any]]:
     """Return one row per hardware module."""
+    found = {activity.layer: activity.to_json() for activity in activities}
     rows = []
     for block in design.hardware.blocks:
         nodes = [n for n in design.graph.nodes.values() if n.layer == block.layer]
-        matrix = next((n for n in nodes if isinstance(n, (MatMul, Affine))), None)
+        matrix = next((n for n in nodes if isinstance(n, (MatMul, GatedMatMul, Affine))), None)
         rows.append(
             {
                 "name": block.layer,
@@ -127,18 +131,19 @@ def layers(design: Design) -> list[dict[str, Any]]:
                 "sparsity": None if matrix is None else float(np.mean(_weights(matrix) == 0)),
                 **_storage(matrix),
                 "datapath": _datapath(block.hardware),
-                "reuse": matrix.reuse if isinstance(matrix, MatMul) else 1,
+                "reuse": matrix.reuse if isinstance(matrix, (MatMul, GatedMatMul)) else 1,
                 "output_width": block.out_width,
                 "output_count": block.out_count,
                 "latency_cycles": block.hardware.latency,
                 "ii_cycles": block.hardware.ii,
                 "schedule": block.hardware.summary,
+                "activity": found.get(block.layer),
             }
         )
     return rows
 
 
-def _storage(matrix: MatMul | Affine | None) -> dict[str, Any]:
+def _storage(matrix: Weighted | None) -> dict[str, Any]:
     """Return the number format of the weights, and the bits that hold them all."""
     if matrix is None:
         return {"format": None, "format_bits": None, "storage_bits": 0}
@@ -151,17 +156,22 @@ def _storage(matrix: MatMul | Affine | None) -> dict[str, Any]:
 
 def _datapath(hardware: LayerHardware) -> list[dict[str, Any]]:
     """Return the forms that the matrix could have, the one that was built first."""
-    forms = hardware.path.forms if isinstance(hardware, UnrolledLayer) else {}
+    forms: Mapping[str, int] = {}
+    if isinstance(hardware, UnrolledLayer):
+        forms = hardware.path.forms
+    elif isinstance(hardware, FoldedMatrix):
+        costs = {form.name: cost.equivalents for form, cost in hardware.forms}
+        forms = {hardware.form.name: costs[hardware.form.name]} | costs
     return [{"form": name, "estimated_lut": lut} for name, lut in forms.items()]
 
 
-def _weights(node: MatMul | Affine) -> np.ndarray:
-    return node.weight if isinstance(node, MatMul) else node.scale
+def _weights(node: Weighted) -> np.ndarray:
+    return node.scale if isinstance(node, Affine) else node.weight
 
 
-def _weight_type(node: MatMul | Affine) -> FixedType:
+def _weight_type(node: Weighted) -> FixedType:
     """Return the type of the weights without the zeros that aligning to the bias appended."""
-    codes, frac = _weights(node), node.weight_frac if isinstance(node, MatMul) else node.scale_frac
+    codes, frac = _weights(node), node.scale_frac if isinstance(node, Affine) else node.weight_frac
     used = int(np.bitwise_or.reduce(np.abs(codes), axis=None))
     spare = (used & -used).bit_length() - 1 if used else 0
     return FixedType.from_interval(int(codes.min()) >> spare, int(codes.max()) >> spare, frac - spare)

@@ -22,8 +22,14 @@ def print_report(report: dict[str, Any], console: Console, folder: str) -> None:
     parts: list[Any] = [Text(f"\n{report['name']}", style="bold"), _gates(report)]
     if report["accuracy"] or report["distance"]:
         parts.append(_accuracy(report))
+    parts.append(_layers(report))
+    gated = activity_rows(report)
+    if gated:
+        table = _table(*ACTIVITY_COLUMNS)
+        for row in gated:
+            table.add_row(*row)
+        parts.append(table)
     parts += [
-        _layers(report),
         Text(timing_line(report)),
         Text(head_line(report)),
         _freeze(report),
@@ -91,6 +97,26 @@ def _weights(row: dict[str, Any]) -> str:
     if row["format"] is None:
         return row["weight_type"] or ""
     return f"{row['format'].split('(')[0]} {row['format_bits']}b"
+
+
+#: Titles of `activity_rows`.
+ACTIVITY_COLUMNS = ("gated layer", "outputs", "updated", "updates a vector", "least", "most")
+
+
+def activity_rows(report: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Return a row of text for every gated layer."""
+    rows = {row["name"]: row for row in report["layers"] if row["activity"] is not None}
+    return [
+        (
+            name,
+            str(row["output_count"]),
+            f"{100 * row['activity']['share_updated']:.1f} %",
+            f"{row['activity']['mean_updates']:.2f}",
+            str(row["activity"]["min_updates"]),
+            str(row["activity"]["max_updates"]),
+        )
+        for name, row in rows.items()
+    ]
 
 
 def timing_line(report: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from xml.etree import ElementTree
 
-from fpgaq.report.text import GATE_TITLES, head_line, timing_line
+from fpgaq.report.text import ACTIVITY_COLUMNS, GATE_TITLES, activity_rows, head_line, timing_line
 
 
 def markdown(report: dict[str, Any]) -> str:
@@ -16,6 +16,10 @@ def markdown(report: dict[str, Any]) -> str:
         verdict = "equal" if gate["passed"] else "**different**"
         lines.append(f"| {GATE_TITLES.get(name, name)} | {verdict} | {gate['samples']} | {gate['mismatches']} |")
     lines += ["", timing_line(report) + "  ", head_line(report)]
+    gated = activity_rows(report)
+    if gated:
+        lines += ["", f"| {' | '.join(ACTIVITY_COLUMNS)} |", "|---|" + "---:|" * (len(ACTIVITY_COLUMNS) - 1)]
+        lines += [f"| {' | '.join(row)} |" for row in gated]
     if report["accuracy"]:
         parts = [f"{key} {100 * value:.2f} %" for key, value in report["accuracy"].items() if isinstance(value, float)]
         lines += ["", f"accuracy: {', '.join(parts)}"]

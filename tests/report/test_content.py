@@ -21,6 +21,8 @@ from fpgaq.config import DesignConfig, Options
 from fpgaq.design import Design
 from fpgaq.errors import ConfigError
 from fpgaq.gates import GATES, Gate, Mismatch
+from fpgaq.ir import activity
+from fpgaq.quantize.layers import GatedDense
 from fpgaq.report import SCHEMA_VERSION, load_report, save_report
 from fpgaq.report.content import make_report
 
@@ -102,6 +104,35 @@ def test_a_real_report_fits_the_schema(report: dict[str, Any]) -> None:
     assert report["gates"]["keras_vs_golden"]["passed"]
     assert [layer["name"] for layer in report["layers"]]
     assert {row["layer"] for row in report["freeze"]} >= {"fc2", "bn"}
+
+
+def test_gated_layers_report_their_activity() -> None:
+    layers = (GatedDense(5, name="g1"), keras.layers.ReLU(name="r"), GatedDense(4, name="g2"), dense(3, name="fc"))
+    model = sequential(*layers)
+    for name in ("g1", "g2"):
+        model.get_layer(name).alpha.assign(3.0)
+    design = lowered(model, input_precision="ufixed<6,2>")
+    x = stimuli(design)
+    gate = design.keras_gate(x)
+    found = make_report(
+        design, [gate], None, None, accuracy=None, distance=None, decisions=[], seconds={}, inputs="some"
+    )["layers"]
+    masks = activity.open_gates(design.graph, [x])
+    for row in found:
+        if row["name"] in masks:
+            updates = masks[row["name"]].sum(axis=1)
+            assert row["activity"] == {
+                "share_updated": pytest.approx(masks[row["name"]].mean()),
+                "mean_updates": updates.mean(),
+                "min_updates": updates.min(),
+                "max_updates": updates.max(),
+            }
+            assert row["weights"] == {"g1": design.graph.inputs[0].shape[0] * 5, "g2": 5 * 4}[row["name"]]
+            assert row["weight_bits"] == 8
+        else:
+            assert row["activity"] is None
+    assert {row["name"] for row in found} > {"g1", "g2", "fc"}
+    jsonschema.Draft202012Validator(SCHEMA["properties"]["layers"]).validate(json.loads(json.dumps(found)))
 
 
 def paths_of(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

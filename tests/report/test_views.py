@@ -40,6 +40,7 @@ ROW = {
     "latency_cycles": 4,
     "ii_cycles": 2,
     "schedule": "folded",
+    "activity": None,
 }
 CYCLES = {
     "name": "fc1",
@@ -185,3 +186,11 @@ def test_several_outputs_have_a_latency_each(view: Callable[[dict[str, Any]], st
     assert "(m_axis_a 4, m_axis_b 9)" in " ".join(
         view(REPORT | {"timing": REPORT["timing"] | {"outputs": rows}}).split()
     )
+
+
+@pytest.mark.parametrize("view", [markdown, text_of])
+def test_gated_layers_show_their_activity(view: Callable[[dict[str, Any]], str]) -> None:
+    assert "gated" not in view(REPORT)
+    activity = {"share_updated": 0.419, "mean_updates": 2.1, "min_updates": 0, "max_updates": 5}
+    said = view({**REPORT, "layers": [{**ROW, "activity": activity}]}).replace("|", " ").split()
+    assert " ".join(said).find("fc1 5 41.9 % 2.10 0 5") > 0
