@@ -18,6 +18,7 @@ from fpgaq.bundles import Bundle, bundled, rows, samples
 from fpgaq.config import DesignConfig, Options, load_design
 from fpgaq.conversion import lower
 from fpgaq.cosim import SimulationResult
+from fpgaq.cosim.verilator import prepare_runtime
 from fpgaq.design import Design
 from fpgaq.errors import ConfigError, ModelError
 from fpgaq.gates import Gate
@@ -45,9 +46,13 @@ def build_design(folder: Path, output: Path | None, progress: Progress) -> tuple
 
     config = load_design(folder)
     name = config.name or folder.resolve().name
-    _train(config, folder, progress)
-    with progress.phase("load", "loading the model"):
-        model = load_model(config.model)
+    with ThreadPoolExecutor(max_workers=1) as pool, processes.ended_on_error():
+        # TensorFlow keeps one processor busy until the model is there: this is for the other one.
+        runtime = pool.submit(prepare_runtime)
+        _train(config, folder, progress)
+        with progress.phase("load", "loading the model"):
+            model = load_model(config.model)
+        runtime.result()
     options = Options(**config.model_dump(include=set(Options.model_fields)))
     target = output or Path("build") / name
     return build_model(model, name, options, target, progress), target
@@ -59,9 +64,8 @@ def build_model(model: Any, name: str, options: Options, output: Path, progress:
         with progress.phase("lower", "deriving exact types and the integer graph"):
             design = lower(model, name, options, partial)
         codes, labels, source = gate_inputs(design)
-        with progress.phase("write", "writing HLS C++ and SystemVerilog"):
-            design.write()
-            save_codes(design.graph, codes, partial / "inputs")
+        design.write_software()
+        save_codes(design.graph, codes, partial / "inputs")
         report = _run(design, codes, labels, source, progress)
         save_failing_inputs(design.graph, report, codes, partial)
         save_report(report, partial)
@@ -96,9 +100,11 @@ def gate_inputs(design: Design) -> tuple[Bundle, np.ndarray | None, str]:
 
 def _run(design: Design, codes: Bundle, labels: np.ndarray | None, source: str, progress: Progress) -> Report:
     with ThreadPoolExecutor(max_workers=3) as pool, processes.ended_on_error():
-        synthesis: Future[Synthesis] = pool.submit(_synthesize, design, progress)
-        hardware: Future[tuple[Gate, SimulationResult]] = pool.submit(_simulate, design, codes, progress)
         software: Future[Gate] = pool.submit(_csim, design, codes, progress)
+        with progress.phase("write", "writing SystemVerilog"):
+            design.write_hardware()
+        hardware: Future[tuple[Gate, SimulationResult]] = pool.submit(_simulate, design, codes, progress)
+        synthesis: Future[Synthesis] = pool.submit(_synthesize, design, progress)
         with progress.phase("keras", "gate: frozen Keras model = golden model"):
             keras = design.keras_gate(codes)
             accuracy, distance = quality(design, codes, labels)

@@ -93,7 +93,12 @@ class Design:
 
     def write(self) -> None:
         """Write the sources: integer graph, HLS project, SystemVerilog."""
+        self.write_software()
         self.write_hardware()
+
+    def write_software(self) -> None:
+        """Write the description of the design and the HLS project, which take no time."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / _DESIGN_FILE).write_text(
             json.dumps({"name": self.graph.name, "options": self.options.model_dump(mode="json")}, indent=1) + "\n"
         )
@@ -104,7 +109,7 @@ class Design:
                 self.origin.hls_graph.write()
 
     def write_hardware(self) -> None:
-        """Write the integer graph and the SystemVerilog only."""
+        """Write the integer graph and the SystemVerilog, for which adder graphs are solved."""
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / _GRAPH_FILE).write_text(files.dumps(self.graph))
         self.hardware.write(self.folder / "rtl")

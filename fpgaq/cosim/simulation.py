@@ -6,7 +6,6 @@ import hashlib
 import itertools
 import json
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -14,18 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fpgaq import cache, resources, toolchain
+from fpgaq import resources, toolchain
+from fpgaq.cosim.verilator import FLAGS, MAKE_FLAGS, compile_model, tools
 from fpgaq.errors import ToolError
 from fpgaq.processes import run_logged
 
 #: Samples that are also sent under random stalls, and again after a reset in mid-stream.
 STALLED_SAMPLES = 100
-_COMPILE_FLAGS = ("-CFLAGS", "-O1")
-_FLAGS = (
-    *("-cc", "--exe", "--vpi", "--prefix", "Vtop", "-Wno-fatal", "--timescale", "1ns/1ps", "-O3"),
-    *("--x-assign", "fast", "--x-initial", "unique", "--output-split", "20000", "--output-split-cfuncs", "2000"),
-    *_COMPILE_FLAGS,
-)
 
 
 @dataclass(frozen=True)
@@ -114,36 +108,6 @@ class SimulationResult:
 STREAM, STALLED, AFTER_RESET = "back to back", "under stalls", "after a reset"
 
 
-class _Runtime:
-    """Object files that are the same for every design, compiled once per version of the tools.
-
-    They take three quarters of the compile time of a small design.
-    """
-
-    # Not verilator.o: cocotb's main program is compiled against the model's own class.
-    _OBJECTS = ("verilated.o", "verilated_dpi.o", "verilated_threads.o", "verilated_vpi.o")
-
-    def __init__(self) -> None:
-        versions = toolchain.versions()
-        facts = "-".join(versions[tool] for tool in ("verilator", "cocotb", "g++"))
-        flags = hashlib.sha256(" ".join(_COMPILE_FLAGS).encode()).hexdigest()[:8]
-        self.folder = cache.folder(f"verilator-runtime/{facts}-{flags}")
-
-    def provide(self, work: Path) -> None:
-        """Put cached objects where make finds them up to date."""
-        for name in self._OBJECTS:
-            if (self.folder / name).is_file():
-                shutil.copy(self.folder / name, work / name)
-
-    def keep(self, work: Path) -> None:
-        """Store objects that were compiled; another process may do the same at the same time."""
-        for name in self._OBJECTS:
-            if not (self.folder / name).is_file():
-                partial = self.folder / f"{name}.{os.getpid()}"
-                shutil.copy(work / name, partial)
-                partial.rename(self.folder / name)
-
-
 class Simulation:
     """A design compiled for simulation.
 
@@ -178,25 +142,7 @@ class Simulation:
         control = self.work / "public.vlt"
         # Only the top's own signals are visible to the bench; making everything public costs minutes on large designs.
         control.write_text(self._control())
-        import cocotb_tools.config
-
-        libs = cocotb_tools.config.libs_dir
-        command = [
-            str(toolchain.verilator()),
-            *_FLAGS,
-            *("-o", self.top, "--top-module", self.top, "-Mdir", str(self.work)),
-            *("-LDFLAGS", f"-Wl,-rpath,{libs} -L{libs} -lcocotbvpi_verilator"),
-            str(control),
-            str(cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"),
-            *map(str, self.sources),
-        ]
-        environment = toolchain.environment()
-        run_logged(command, self.work / "verilate.log", "Verilator", env=environment)
-        runtime = _Runtime()
-        runtime.provide(self.work)
-        make = [str(toolchain.make()), "-j2", "-C", str(self.work), "-f", "Vtop.mk"]
-        run_logged(make, self.work / "compile.log", "the C++ build of the Verilator model", env=environment)
-        runtime.keep(self.work)
+        compile_model(self.top, self.sources, control, self.work)
         stamp.write_text(key)
 
     def _control(self) -> str:
@@ -204,9 +150,7 @@ class Simulation:
 
     def _key(self) -> str:
         """Digest of everything that the compiled model depends on: a model of other tools is compiled again."""
-        versions = toolchain.versions()
-        tools = [f"{tool} {versions[tool]}" for tool in ("verilator", "cocotb", "g++")]
-        facts = (self.top, self._control(), sys.prefix, *tools, *_FLAGS)
+        facts = (self.top, self._control(), sys.prefix, *tools(), *FLAGS, *MAKE_FLAGS)
         digest = hashlib.sha256("\0".join(facts).encode())
         for source in self.sources:
             digest.update(source.name.encode() + b"\0" + source.read_bytes())

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +20,18 @@ from fpgaq.errors import GateError, ToolError
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.types import IntArray
 from fpgaq.processes import run_logged, start_logged
+
+#: Passes of GCC 12 and later that look for warnings about accesses, also under -w. Their time is quadratic in the
+#: weights of a layer, which g++ sees as one long function of constructors: 10 of 14 s for a matrix of 64x32.
+_ACCESS_ANALYSIS = tuple(f"-fdisable-tree-waccess{k}" for k in (1, 2, 3))
+
+
+@lru_cache
+def _without_access_analysis() -> tuple[str, ...]:
+    """Return the flags that switch the analysis off, where the compiler knows them."""
+    probe = [str(toolchain.gxx()), *_ACCESS_ANALYSIS, "-x", "c++", "-fsyntax-only", os.devnull]
+    known = subprocess.run(probe, capture_output=True, check=False).returncode == 0
+    return _ACCESS_ANALYSIS if known else ()
 
 
 @dataclass(frozen=True)
@@ -50,7 +65,8 @@ class Csim:
         """
         self.library.parent.mkdir(parents=True, exist_ok=True)
         name = self.graph.name
-        base = [str(toolchain.gxx()), "-std=c++17", "-O1", "-fPIC", "-w", f"-I{self.project / 'firmware' / 'ap_types'}"]
+        include = f"-I{self.project / 'firmware' / 'ap_types'}"
+        base = [str(toolchain.gxx()), "-std=c++17", "-O1", "-fPIC", "-w", *_without_access_analysis(), include]
         sources = {name: self.project / "firmware" / f"{name}.cpp", "bridge": self.project / f"{name}_bridge.cpp"}
         objects = {key: self.library.with_name(f"{key}.o") for key in sources}
         what = "compiling the HLS C++"

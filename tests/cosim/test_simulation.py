@@ -13,6 +13,7 @@ from cosim_designs import codes, network, written
 from fpgaq import toolchain
 from fpgaq.cosim import Observation, Simulation, SimulationResult
 from fpgaq.cosim.simulation import AFTER_RESET, STALLED, STREAM
+from fpgaq.cosim.verilator import prepare_runtime
 from fpgaq.design import Design
 from fpgaq.errors import ToolError
 from fpgaq.ir import golden
@@ -136,7 +137,7 @@ def test_a_model_of_other_tools_is_built_again(design: Design, changed: str, mon
     before = design.simulation._key()
     assert design.simulation._key() == before
     if changed == "flags":
-        monkeypatch.setattr("fpgaq.cosim.simulation._FLAGS", ("-O0",))
+        monkeypatch.setattr("fpgaq.cosim.simulation.FLAGS", ("-O0",))
     else:
         newer = {**toolchain.versions(), changed: "99"}
         monkeypatch.setattr(toolchain, "versions", lambda: newer)
@@ -152,3 +153,13 @@ def test_missing_verilator_is_an_error_of_a_tool(
     monkeypatch.setattr(toolchain, "verilator", missing)
     with pytest.raises(ToolError, match="Verilator is missing"):
         Simulation(design.sources, design.name, tmp_path).build()
+
+
+def test_the_runtime_is_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FPGAQ_CACHE", str(tmp_path))
+    folder = prepare_runtime()
+    made = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert len(made) == 4
+    assert all(name.endswith(".o") for name in made)
+    assert prepare_runtime() == folder
+    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == made
