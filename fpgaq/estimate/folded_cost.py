@@ -1,7 +1,6 @@
 """What a form of a folded matrix takes of a device: structural counts, good enough to choose between forms.
 
-The counts were calibrated with yosys on Xilinx devices; they are no resource estimate of the layer, whose control and
-input vector are the same in all forms.
+The counts were calibrated with yosys on Xilinx devices; control, which is the same in all forms, is not in them.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ class Cost:
 
 
 def folded_cost(form: FoldedForm, schedule: FoldedSchedule, source: Operand, result_width: int) -> Cost:
-    """Return what ROMs, decoders, products and accumulators take.
+    """Return what input vector, ROMs, decoders, products and accumulators take.
 
     Parameters
     ----------
@@ -55,16 +54,16 @@ def folded_cost(form: FoldedForm, schedule: FoldedSchedule, source: Operand, res
     result_width : int
         Bits of an accumulator.
     """
-    multipliers = schedule.lanes * schedule.inputs_per_cycle
     rom = _rom(schedule.by_cycle(form.stored), form.stored_width)
     products = _products(form, schedule, source)
-    # A result's start, bias or accumulator, and its adder.
-    accumulators = schedule.lanes * 2 * result_width
+    # The vector is loaded or rotated. Its start, bias or accumulator, fits in front of the adder of a result.
+    vector = schedule.n_in * (source.type.width if form.bits is None else form.bits.count)
+    accumulators = schedule.lanes * result_width
     if schedule.groups > 1:
         # A scale that all outputs of a lane share is wires.
         apart = np.any(schedule.by_group(form.scales) != schedule.by_group(form.scales)[0], axis=0)
         accumulators += int(apart.sum()) * result_width * form.scale_width
-    return rom + Cost(multipliers * _decoder(form)) + products + Cost(accumulators)
+    return rom + Cost(vector + accumulators) + products
 
 
 def _rom(words: IntArray, width: int) -> Cost:
@@ -90,20 +89,34 @@ def _decoder(form: FoldedForm) -> int:
 
 
 def _products(form: FoldedForm, schedule: FoldedSchedule, source: Operand) -> Cost:
-    """Return the products of all lanes and the adders of their trees."""
-    width, inputs = source.type.width, schedule.inputs_per_cycle
+    """Return the decoders and products of all lanes and the adders of their trees."""
+    width, inputs, decoder = source.type.width, schedule.inputs_per_cycle, _decoder(form)
     if form.product is Product.COUNT:
         assert form.bits is not None
         bits = inputs * form.bits.count
-        # A gate in front of each bit, and about a LUT a bit to count.
-        return Cost(schedule.lanes * (2 * bits if bits > 1 else 1))
+        # A gate in front of each bit, and about a LUT a bit to count; zeros spoil what both could share.
+        luts = 2.75 if _has_zeros(form) else 2
+        counter = math.ceil(luts * bits) if bits > 1 else 1
+        return Cost(schedule.lanes * (counter + inputs * decoder))
+    signed_width = width + (not source.type.signed)
     if form.product is Product.SHIFT:
-        term = width + (not source.type.signed) + form.max_shift
-        each = Cost(term * (1 + form.max_shift.bit_length()) if form.max_shift else term)
+        term = signed_width + form.max_shift
+        # A bit of the product is a function of the bits that can get there, the exponent, sign and enable.
+        reached = signed_width * (form.max_shift + 1) / term
+        each = Cost(decoder + math.ceil(term * max(1, (reached + form.max_shift.bit_length() + 1) / 5)))
     else:
         term = width + form.weight_width
-        in_block = term >= DSP_PRODUCT_BITS and min(width + (not source.type.signed), form.weight_width) > 1
-        each = Cost(dsp=1) if in_block else Cost(width * form.weight_width)
+        in_block = term >= DSP_PRODUCT_BITS and min(signed_width, form.weight_width) > 1
+        each = Cost(decoder, 1) if in_block else Cost(decoder + width * form.weight_width)
+    if not each.dsp and width + form.stored_width <= 6:
+        # A bit of the product is one LUT, what decodes the weight included.
+        each = Cost(term)
     count = schedule.lanes * inputs
     tree = schedule.lanes * (inputs - 1) * (term + 1)
     return Cost(each.lut * count + tree, each.dsp * count)
+
+
+def _has_zeros(form: FoldedForm) -> bool:
+    """Whether the enable of a sum that is counted differs between weights."""
+    words = form.stored if form.decoder is None else np.array(list(form.decoder.values()))
+    return bool(np.any(words & 1 == 0))

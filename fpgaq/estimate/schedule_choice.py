@@ -1,30 +1,31 @@
 """Unrolled or folded: the cheaper schedule of a matrix under a wanted initiation interval.
 
-Costs are in LUT6. They are structural counts, good enough to choose between schedules that differ by factors, not a
-resource estimate.
+Each schedule has forms, and the cheapest one is built; those are compared. Costs are in LUT6: structural counts, good
+enough to choose between schedules that differ by factors, not a resource estimate.
 """
 
 from __future__ import annotations
 
-import math
+import dataclasses
 from collections.abc import Sequence
 
-from fpgaq.cmvm import solve
 from fpgaq.ir.node import Operand
 from fpgaq.ir.ops import MatMul
-from fpgaq.ir.types import signed_bits
+from fpgaq.rtl.folded_matrix import FoldedMatrix
+from fpgaq.rtl.matrix_forms import matrix_forms
 
-#: Exchange rates of scarce blocks: about the ratio in which a mid-size Xilinx 7 device has them.
-LUT_PER_DSP = 200
-LUT_PER_BRAM18 = 300
-#: yosys turns a product into a DSP block from this many result bits on.
-DSP_PRODUCT_BITS = 9
-_BRAM_DEPTH = 512
-_BRAM_WIDTH = 36
 _CONTROL = 40
 
 
-def cheapest_reuse(matrix: MatMul, source: Operand, limit: int, legal: Sequence[int], *, adder_inputs: int = 3) -> int:
+def cheapest_reuse(
+    matrix: MatMul,
+    source: Operand,
+    limit: int,
+    legal: Sequence[int],
+    *,
+    adder_inputs: int = 3,
+    levels: tuple[int, ...] | None = None,
+) -> int:
     """Return the legal reuse factor of at most `limit` with the least estimated cost.
 
     Parameters
@@ -38,33 +39,24 @@ def cheapest_reuse(matrix: MatMul, source: Operand, limit: int, legal: Sequence[
         Legal reuse factors of the matrix.
     adder_inputs : int
         Operands of an adder on the device.
+    levels : tuple of int, optional
+        Values of the elements of the vector, where more is known than their bounds.
     """
     # Of the folded schedules the slowest one allowed is the smallest.
     folded = max((r for r in legal if 1 < r <= limit), default=None)
     if folded is None:
         return 1
-    return folded if folded_cost(matrix, source, folded) < unrolled_cost(matrix, source, adder_inputs) else 1
+    cheaper = folded_cost(matrix, source, folded, levels) < unrolled_cost(matrix, source, adder_inputs)
+    return folded if cheaper else 1
 
 
 def unrolled_cost(matrix: MatMul, source: Operand, adder_inputs: int) -> int:
-    """Return the LUTs of the shared adder graph."""
+    """Return the LUTs of the cheapest adder graph."""
     bounds = list(zip(map(int, source.bounds.lo.reshape(-1)), map(int, source.bounds.hi.reshape(-1)), strict=True))
-    return solve(matrix.weight, bounds, matrix.bias, adder_inputs=adder_inputs).total_bits
+    return matrix_forms(matrix, bounds, matrix.bias, adder_inputs=adder_inputs)[0].lut
 
 
-def folded_cost(matrix: MatMul, source: Operand, reuse: int) -> int:
-    """Return the LUT equivalents of multiply-accumulate lanes, weight ROM and input vector."""
-    width = source.type.width
-    weight_bits = max(signed_bits(int(matrix.weight.min())), signed_bits(int(matrix.weight.max())))
-    multipliers = math.ceil(matrix.weight.size / reuse)
-    if width + 1 + weight_bits >= DSP_PRODUCT_BITS:
-        products = multipliers * LUT_PER_DSP
-    else:
-        products = multipliers * width * weight_bits
-    word = multipliers * weight_bits
-    if reuse >= _BRAM_DEPTH:
-        rom = math.ceil(word / _BRAM_WIDTH) * math.ceil(reuse / _BRAM_DEPTH) * LUT_PER_BRAM18
-    else:
-        rom = word * math.ceil(reuse / 64)
-    accumulate = multipliers * matrix.type.width
-    return products + rom + accumulate + matrix.n_in * width + _CONTROL
+def folded_cost(matrix: MatMul, source: Operand, reuse: int, levels: tuple[int, ...] | None = None) -> int:
+    """Return the LUT equivalents of the cheapest multiply-accumulate lanes, with ROMs, input vector and control."""
+    folded = FoldedMatrix(matrix.layer, dataclasses.replace(matrix, reuse=reuse), source, levels=levels)
+    return folded.forms[0][1].equivalents + _CONTROL

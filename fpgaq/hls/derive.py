@@ -28,6 +28,7 @@ from fpgaq.ir.node import Bounds, Node, Operand
 from fpgaq.ir.types import FixedType, Overflow, Rounding
 from fpgaq.quantize import formats
 from fpgaq.rtl.delays import adder_inputs
+from fpgaq.rtl.input_bits import known_levels
 
 #: Type of a node while its exact bounds are computed.
 _ANY = 64
@@ -277,7 +278,9 @@ def _reuse_factor(deriver: Deriver, layer: Any, matrix: ops.MatMul, source: Oper
     strategy = (own.strategy if own is not None else None) or deriver.options.strategy
     legal = config.backend.get_valid_reuse_factors(matrix.n_in, matrix.n_out)
     if strategy == "auto":
-        chosen = cheapest_reuse(matrix, source, reuse, legal, adder_inputs=adder_inputs(deriver.options.family))
+        levels = known_levels({node.name: node for node in deriver.nodes}, matrix.inputs[0])
+        operands = adder_inputs(deriver.options.family)
+        chosen = cheapest_reuse(matrix, source, reuse, legal, adder_inputs=operands, levels=levels)
     else:
         chosen = _required_reuse(layer.name, strategy, reuse, legal, matrix)
     config.layer_name_rf[layer.name.lower()] = chosen

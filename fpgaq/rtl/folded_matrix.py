@@ -241,7 +241,8 @@ def _bits_of_inputs(bits: InputBits | None, count: int, width: int) -> list[str]
     """Return the bits of every element that are counted."""
     if bits is None:
         return []
-    texts = bits.texts(f"in_data[{width}*k+{{}}]")
+    # A port of one bit has no index.
+    texts = bits.texts(f"in_data[{width}*k+{{}}]" if count * width > 1 else "in_data")
     return [
         "",
         f"// An element is {bits.least} plus {bits.step} for each of its bits.",

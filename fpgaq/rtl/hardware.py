@@ -74,7 +74,7 @@ class Hardware:
         """Return the matrix, and what follows it elementwise."""
         rest = layer.nodes[1:]
         half = rounding_half(layer.nodes, 0)
-        levels = known_levels(self.optimized, matrix.inputs[0])
+        levels = known_levels(self.optimized.nodes, matrix.inputs[0])
         folded = FoldedMatrix(f"{layer.name}_matrix" if rest else layer.name, matrix, layer.source, half, levels)
         acc = folded.result_type
         if not rest:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from fpgaq.ir.graph import Graph
-from fpgaq.ir.node import Operand
+from fpgaq.ir.node import Node, Operand
 from fpgaq.ir.ops import Reshape, Staircases, Thresholds
 
 
@@ -72,11 +71,11 @@ def input_bits(source: Operand, levels: Sequence[int] | None = None) -> InputBit
     return None
 
 
-def known_levels(graph: Graph, name: str) -> tuple[int, ...] | None:
+def known_levels(nodes: Mapping[str, Node], name: str) -> tuple[int, ...] | None:
     """Return the values that elements of a tensor can have, where a staircase makes it."""
-    node = graph.nodes[name]
+    node = nodes[name]
     while isinstance(node, Reshape):
-        node = graph.nodes[node.inputs[0]]
+        node = nodes[node.inputs[0]]
     if isinstance(node, (Thresholds, Staircases)):
         return tuple(np.unique(node.codes).tolist())
     return None

@@ -46,7 +46,7 @@ def coded_layer(
     inputs: FixedType | str,
     *,
     unit: str = "one",
-    equal: bool = False,
+    levels: str = "any",
 ) -> Graph:
     """A matrix of random codes.
 
@@ -60,25 +60,30 @@ def coded_layer(
         Their type, or what few values they have.
     unit : str
         "one" for all, "odd" for a common factor, "powers" for shifts per output, "any" per output.
-    equal : bool
-        All weights are the largest level.
+    levels : str
+        "any" at random, "largest", or "every" one in turn.
     """
     n_in, n_out, reuse = size
     type_ = inputs if isinstance(inputs, FixedType) else FixedType(4, 0, True)
     chain = Chain(name, n_in, type_, sum(map(ord, name)))
     if isinstance(inputs, str):
         few(chain, FEW[inputs])
-    levels = np.array([number_format.levels[-1]]) if equal else number_format.levels
     units = {
         "one": np.ones(n_out, np.int64),
         "odd": np.full(n_out, -6),
         "powers": 1 << chain.rng.integers(0, 4, n_out),
         "any": chain.rng.integers(1, 8, n_out),
     }[unit]
+    known = number_format.levels
+    weight = {
+        "any": chain.rng.choice(known, (n_in, n_out)),
+        "largest": np.full((n_in, n_out), known[-1]),
+        "every": np.resize(known, (n_in, n_out)),
+    }[levels]
     matrix = MatMul(
         **chain._named("matmul"),
         type=FixedType(63, 0, True),
-        weight=chain.rng.choice(levels, (n_in, n_out)) * units,
+        weight=weight * units,
         weight_frac=0,
         bias=chain.rng.integers(-9, 10, n_out),
         reuse=reuse,
