@@ -9,7 +9,7 @@ import pytest
 
 from fpgaq import toolchain
 from fpgaq.errors import ToolError
-from fpgaq.synth import simulate
+from fpgaq.synth import netlist, simulate
 
 LIBRARY = Path(__file__).parents[3] / "fpgaq" / "rtl" / "lib"
 #: Below, at and above what a compressor (6), a row of them (36) and two blocks hold
@@ -92,6 +92,19 @@ def decoded(weight: int, most: int) -> tuple[int, int, int]:
 @pytest.mark.parametrize("block", ["popcount", "pot_product"])
 def test_default_parameters_are_lint_clean(block: str) -> None:
     toolchain.lint([LIBRARY / f"{name}.sv" for name in (block, "add3")], block)
+
+
+def test_cost_in_synthesis(tmp_path: Path) -> None:
+    """yosys reads them without a warning, which `netlist` refuses; counting takes about a LUT a bit."""
+    source = tmp_path / "counter.sv"
+    source.write_text(
+        "module counter (input logic [35:0] bits, output logic [5:0] count);\n"
+        "  popcount #(.N(36)) u_count (.bits, .count);\nendmodule\n"
+    )
+    sources = [source, LIBRARY / "popcount.sv", LIBRARY / "add3.sv"]
+    assert netlist(sources, "counter", work=tmp_path / "counter").resources.lut <= 40
+    y = netlist([LIBRARY / "pot_product.sv"], "pot_product", work=tmp_path / "product").resources
+    assert (y.dsp, y.carry) == (0, 0)
 
 
 @pytest.mark.parametrize(
