@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from batches import Batch, check, codes, results
+from coded_layers import EXAMPLES, coded_layer, matrix_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_layers import KINDS, Chain
@@ -16,6 +17,7 @@ from fpgaq import toolchain
 from fpgaq.ir import FixedType, Graph, IntArray, Overflow, Rounding, golden
 from fpgaq.ir.ops import MatMul
 from fpgaq.ir.types import overflow_to, signed_bits
+from fpgaq.rtl.folded_forms import SHIFTED
 from fpgaq.rtl.folded_matrix import FoldedMatrix
 from fpgaq.rtl.hardware import make_hardware
 
@@ -141,9 +143,13 @@ def test_folded_equals_unrolled_equals_golden(tmp_path: Path) -> None:
 
 
 def test_deep_rom_equals_golden(tmp_path: Path) -> None:
-    graph = design("deep", *DEEP)
-    batch = Batch([graph], tmp_path)
-    check(graph, batch.hardware["deep"], batch.run(batch.stimulus(6))["deep"])
+    """Of integers, and of codes."""
+    graphs = [design("deep", *DEEP), coded_layer("coded", EXAMPLES["pot4"], DEEP[:3], DEEP[3])]
+    batch = Batch(graphs, tmp_path)
+    assert matrix_of(batch.hardware["coded"]).form.name == SHIFTED
+    traces = batch.run(batch.stimulus(6))
+    for graph in graphs:
+        check(graph, batch.hardware[graph.name], traces[graph.name])
 
 
 @pytest.mark.parametrize(("n_in", "n_out", "reuse", "type_", "tail"), [*CONFIGURATIONS, DEEP])

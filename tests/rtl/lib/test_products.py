@@ -15,7 +15,7 @@ LIBRARY = Path(__file__).parents[3] / "fpgaq" / "rtl" / "lib"
 #: Below, at and above what a compressor (6), a row of them (36) and two blocks hold
 COUNTS = (1, 2, 5, 6, 7, 12, 16, 35, 36, 37, 72, 109)
 #: Bits of x, its signedness, largest exponent
-PRODUCTS = [(w, s, m) for w in (1, 2, 4, 6) for s in (0, 1) for m in (0, 1, 2, 5, 6, 8)]
+PRODUCTS = [(w, s, m) for w in (1, 4, 6) for s in (0, 1) for m in (0, 1, 2, 6, 8)]
 _WIDEST = 6
 _CODE = 6  # exponent up to 8, enable, sign
 
@@ -48,7 +48,7 @@ def test_equal_integers(tmp_path: Path) -> None:
     rng = random.Random(4)
     most = COUNTS[-1]
     words = list(range(1 << 12))
-    words += [sum(1 << b for b in rng.sample(range(most), n)) for n in range(most + 1) for _ in range(20)]
+    words += [sum(1 << b for b in rng.sample(range(most), n)) for n in range(most + 1) for _ in range(6)]
     words += [((1 << n) - 1) << k for n in range(most + 1) for k in (0, most - n)]
     # The first 2**12 run x and the weight through all of their values as well.
     vectors = [{"bits": w, "x": k & 63, "weight": k >> 6 & 63} for k, w in enumerate(words)]
