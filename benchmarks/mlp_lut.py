@@ -9,23 +9,20 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks import network, ours, peers
+from benchmarks.measure import Measure, Row
 from fpgaq import toolchain
-from fpgaq.synth import netlist, simulate
 
 SAMPLES = 256
 WORK = Path("build/benchmarks/mlp_lut")
 #: Ratios to alkaid at the same number of stages that the project wants.
 WANTED = {"ternary": 0.75, "int6": 0.80, "binary": 0.85, "pot": 0.75}
-
-Row = dict[str, Any]
-Unpack = Callable[[int], list[int]]
 
 
 def main() -> int:
@@ -67,7 +64,7 @@ def _variant(variant: str, python: Path | None, netlists: bool) -> Row:
     frac = layers[-1].frac + network.ACTIVATION.frac
     work.mkdir(parents=True, exist_ok=True)
     network.save_layers(layers, x, work / "arrays.npz")
-    measure = _Measure(x, want, work, netlists)
+    measure = Measure(x, want, work, network.INPUT, netlists=netlists)
     rows: dict[str, Any] = {}
     stages = None
     for tool in peers.PINNED:
@@ -79,11 +76,7 @@ def _variant(variant: str, python: Path | None, netlists: bool) -> Row:
             executed = np.array(made.values) * 2.0**frac
             if not np.array_equal(executed, want):
                 raise RuntimeError(f"{tool}'s own executor does not compute the reference ({variant})")
-
-            def unpack(word: int, made: peers.PeerDesign = made) -> list[int]:
-                return peers.signed_codes(word, made.outputs, frac)
-
-            row = measure.peer(made, unpack, f"{tool}_{kind}")
+            row = measure.peer(made, frac, f"{tool}_{kind}")
             rows.setdefault(tool, {})[kind] = row
             if tool == "alkaid" and kind == "pipelined":
                 stages = row["stages"]
@@ -92,78 +85,16 @@ def _variant(variant: str, python: Path | None, netlists: bool) -> Row:
     return rows
 
 
-def _fpgaq(measure: _Measure, layers: Sequence[network.Layer], stages: int | None) -> Row:
+def _fpgaq(measure: Measure, layers: Sequence[network.Layer], stages: int | None) -> Row:
     started = time.monotonic()
     hardware = ours.solved(network.make_graph(layers))
     seconds = round(time.monotonic() - started, 1)
-    (end,) = hardware.outputs
-    formats = [(1, end.width - 1, 0)] * end.count
-
-    def unpack(word: int) -> list[int]:
-        return peers.signed_codes(word, formats, 0)
-
+    unpack = measure.unpacking(hardware)
     plain = ours.combinational(hardware, measure.work / "fpgaq_combinational")
     rows: Row = {"solve_seconds": seconds, "combinational": measure.design(plain, unpack, "fpgaq_combinational")}
     piped = ours.pipelined(hardware, stages or 2 * len(layers), measure.work / "fpgaq_pipelined")
     rows["pipelined"] = measure.design(piped, unpack, "fpgaq_pipelined")
     return rows
-
-
-class _Measure:
-    """Simulates and synthesizes designs of one variant."""
-
-    def __init__(self, x: np.ndarray, want: np.ndarray, work: Path, netlists: bool) -> None:
-        self.want, self.work, self.netlists = want, work, netlists
-        width = network.INPUT.width
-        self.words = [sum((int(v) & (1 << width) - 1) << (width * i) for i, v in enumerate(row)) for row in x]
-
-    def peer(self, made: peers.PeerDesign, unpack: Unpack, name: str) -> Row:
-        """Measure what a peer wrote."""
-        clock = "clk" if "stages" in made.facts else None
-        row = self._measure(made.sources, "peer", "model_inp", "model_out", clock, {}, unpack, name)
-        return row | made.facts
-
-    def design(self, design: ours.Design, unpack: Unpack, name: str) -> Row:
-        """Measure a design of fpgaq."""
-        clock = "clk" if design.stages else None
-        held = {"rst_n": 1, "in_valid": 1, "in_last": 0, "out_ready": 1} if clock else {}
-        row = self._measure(design.sources, design.top, "in_data", "out_data", clock, held, unpack, name)
-        facts = {"stages": design.stages, "clock_period": design.clock_period, "register_bits": design.register_bits}
-        return row | (facts if clock else {})
-
-    def _measure(
-        self,
-        sources: Sequence[Path],
-        top: str,
-        port_in: str,
-        port_out: str,
-        clock: str | None,
-        held: dict[str, int],
-        unpack: Unpack,
-        name: str,
-    ) -> Row:
-        work = self.work / name
-
-        def latency(files: Sequence[Path], folder: str) -> int:
-            drain = 40 if clock else 0
-            vectors = [{port_in: word, **held} for word in [*self.words, *self.words[:1] * drain]]
-            ports = [port_in, *held]
-            found = simulate(files, top, vectors, inputs=ports, outputs=[port_out], clock=clock, work=work / folder)
-            codes = [unpack(step[port_out]) for step in found]
-            for delay in range(drain + 1):
-                if codes[delay : delay + len(self.want)] == self.want.tolist():
-                    return delay
-            raise RuntimeError(f"{name}: the Verilog does not compute the reference")
-
-        row: Row = {"latency": latency(sources, "sim")}
-        started = time.monotonic()
-        made = netlist(sources, top, family=ours.FAMILY, work=work / "synth")
-        row |= made.resources.to_json()
-        row["synth_seconds"] = round(time.monotonic() - started, 1)
-        if self.netlists and latency([made.path, *made.models], "netlist_sim") != row["latency"]:
-            raise RuntimeError(f"{name}: the netlist has another latency than its sources")
-        print(name, self.work.name, row, flush=True)
-        return row
 
 
 def _ratios(rows: Row) -> Row:

@@ -9,14 +9,16 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Node
-from fpgaq.ir.ops import Input, MatMul, Relu, Requantize
+from fpgaq.ir.ops import Input, MatMul, Relu, Requantize, Thresholds
 from fpgaq.ir.types import FixedType, Overflow, Rounding
+from fpgaq.quantize.formats import WeightFormat
 
 IntArray = NDArray[np.int64]
 
@@ -33,21 +35,42 @@ _LAYER_FRAC = (0, 2, 1, 1)
 
 
 @dataclass(frozen=True)
+class Steps:
+    """An activation of few levels: ``codes[number of thresholds t with x >= t]``, for integers x.
+
+    Parameters
+    ----------
+    thresholds, codes : tuple of int
+        Ascending.
+    """
+
+    thresholds: tuple[int, ...]
+    codes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Layer:
-    """One dense layer.
+    """One dense layer and the activation behind it.
 
     Parameters
     ----------
     weight : int array, shape (n_in, n_out)
         Codes with `frac` fraction bits.
     bias : int array, shape (n_out,)
-        Codes with `BIAS_FRAC` fraction bits.
-    frac : int
+        Codes with `bias_frac` fraction bits.
+    frac, bias_frac : int
+    format : WeightFormat, optional
+        What the weights are levels of.
+    steps : Steps, optional
+        The activation in units of the sums; None: unsigned 6 bits. The last layer has none.
     """
 
     weight: IntArray
     bias: IntArray
     frac: int
+    bias_frac: int = BIAS_FRAC
+    format: WeightFormat | None = None
+    steps: Steps | None = None
 
 
 def make_layers(variant: str, sizes: Sequence[int] = SIZES) -> list[Layer]:
@@ -68,66 +91,79 @@ def make_layers(variant: str, sizes: Sequence[int] = SIZES) -> list[Layer]:
     return layers
 
 
-def stimuli(samples: int, n_in: int = SIZES[0]) -> IntArray:
+def stimuli(samples: int, n_in: int = SIZES[0], type_: FixedType = INPUT) -> IntArray:
     """Return random input codes, shape (samples, n_in)."""
-    return np.random.default_rng(STIMULI_SEED).integers(INPUT.min, INPUT.max + 1, (samples, n_in))
+    return np.random.default_rng(STIMULI_SEED).integers(type_.min, type_.max + 1, (samples, n_in))
 
 
-def reference(layers: Sequence[Layer], x: IntArray) -> IntArray:
+def reference(layers: Sequence[Layer], x: IntArray, type_: FixedType = INPUT) -> IntArray:
     """Compute the network in a few lines that share no code with any of the tools."""
-    frac = INPUT.frac
+    frac = type_.frac
     for k, layer in enumerate(layers):
         total = frac + layer.frac
-        acc = x @ layer.weight + (layer.bias << (total - BIAS_FRAC))
+        acc = x @ layer.weight + (layer.bias << (total - layer.bias_frac))
         if k + 1 == len(layers):
             return np.asarray(acc)
-        drop = total - ACTIVATION.frac
-        x = np.clip((acc + (1 << drop >> 1)) >> drop, 0, ACTIVATION.max)
-        frac = ACTIVATION.frac
+        if layer.steps is not None:
+            above = sum((acc >= t).astype(int) for t in layer.steps.thresholds)
+            x, frac = np.array(layer.steps.codes)[above], 0
+        else:
+            drop = total - ACTIVATION.frac
+            x = np.clip((acc + (1 << drop >> 1)) >> drop, 0, ACTIVATION.max)
+            frac = ACTIVATION.frac
     raise ValueError("a network has at least one layer")
 
 
-def make_graph(layers: Sequence[Layer], name: str = "mlp") -> Graph:
+def make_graph(layers: Sequence[Layer], name: str = "mlp", type_: FixedType = INPUT) -> Graph:
     """Return fpgaq's integer graph of the network."""
     n_in = layers[0].weight.shape[0]
-    nodes: list[Node] = [Input(name="x", inputs=(), type=INPUT, layer="x", shape=(n_in,))]
-    source, frac = "x", INPUT.frac
+    nodes: list[Node] = [Input(name="x", inputs=(), type=type_, layer="x", shape=(n_in,))]
     for k, layer in enumerate(layers, 1):
-        total = frac + layer.frac
-        layer_name = f"fc{k}"
-        exact = FixedType(32, total, signed=True)
-        bias = layer.bias << (total - BIAS_FRAC)
+        source = nodes[-1]
+        total = source.type.frac + layer.frac
+        named = {"layer": f"fc{k}", "type": FixedType(32, total, signed=True)}
         matmul = MatMul(
             name=f"fc{k}",
-            inputs=(source,),
-            type=exact,
+            inputs=(source.name,),
             weight=layer.weight,
             weight_frac=layer.frac,
-            bias=bias,
-            layer=layer_name,
+            bias=layer.bias << (total - layer.bias_frac),
+            format=layer.format,
+            unit=np.ones(layer.weight.shape[1], np.int64),
+            **named,
         )
         nodes.append(matmul)
-        source, frac = matmul.name, total
         if k < len(layers):
-            nodes.append(Relu(name=f"fc{k}_relu", inputs=(source,), type=exact, layer=layer_name))
-            quantized = Requantize(
-                name=f"fc{k}_q",
-                inputs=(f"fc{k}_relu",),
-                type=ACTIVATION,
-                source_frac=total,
-                rounding=Rounding.RND,
-                overflow=Overflow.SAT,
-                layer=layer_name,
-            )
-            nodes.append(quantized)
-            source, frac = quantized.name, ACTIVATION.frac
-    return Graph(name, nodes, (source,))
+            nodes += _activation(layer.steps, f"fc{k}", total, named)
+    return Graph(name, nodes, (nodes[-1].name,))
 
 
-def save_layers(layers: Sequence[Layer], x: IntArray, path: Path) -> None:
-    """Write what the peers need: exact real weights and biases, and input values."""
-    arrays = {"x": x / 2.0**INPUT.frac}
+def _activation(steps: Steps | None, name: str, total: int, named: dict[str, Any]) -> list[Node]:
+    if steps is not None:
+        thresholds, codes = np.array(steps.thresholds), np.array(steps.codes)
+        exact = named | {"type": FixedType(2, 0, signed=True)}
+        return [Thresholds(name=f"{name}_q", inputs=(name,), thresholds=thresholds, codes=codes, **exact)]
+    quantized = Requantize(
+        name=f"{name}_q",
+        inputs=(f"{name}_relu",),
+        type=ACTIVATION,
+        source_frac=total,
+        rounding=Rounding.RND,
+        overflow=Overflow.SAT,
+        layer=name,
+    )
+    return [Relu(name=f"{name}_relu", inputs=(name,), **named), quantized]
+
+
+def save_layers(layers: Sequence[Layer], x: IntArray, path: Path, type_: FixedType = INPUT) -> None:
+    """Write what the peers need: exact real weights, biases and thresholds, and input values."""
+    arrays = {"x": x / 2.0**type_.frac}
+    frac = type_.frac
     for k, layer in enumerate(layers):
         arrays[f"w{k}"] = layer.weight / 2.0**layer.frac
-        arrays[f"b{k}"] = layer.bias / 2.0**BIAS_FRAC
+        arrays[f"b{k}"] = layer.bias / 2.0**layer.bias_frac
+        if layer.steps is not None:
+            arrays[f"thresholds{k}"] = np.array(layer.steps.thresholds) / 2.0 ** (frac + layer.frac)
+            arrays[f"codes{k}"] = np.array(layer.steps.codes)
+        frac = 0 if layer.steps is not None else ACTIVATION.frac
     np.savez(path, allow_pickle=False, **arrays)

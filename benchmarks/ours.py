@@ -40,10 +40,15 @@ class Design:
     register_bits: int = 0
 
 
-def solved(graph: Graph) -> Hardware:
-    """Return the hardware with its adder graphs solved; the clock is set later, and changes no adder."""
+def solved(graph: Graph, optimized: Graph | None = None) -> Hardware:
+    """Return the hardware with its adder graphs solved; the clock is set later, and changes no adder.
+
+    `optimized` is built as it stands, in place of what fpgaq would make of the graph.
+    """
     hardware = make_hardware(graph, 1e6, FAMILY)
-    for layer in _layers(hardware):
+    if optimized is not None:
+        hardware.__dict__["optimized"] = optimized
+    for layer in layers(hardware):
         layer.path  # noqa: B018  solves
     return hardware
 
@@ -51,7 +56,7 @@ def solved(graph: Graph) -> Hardware:
 def combinational(hardware: Hardware, folder: Path) -> Design:
     """Write the layers without any register, one module each, and a top that chains them."""
     modules = []
-    for layer in _layers(hardware):
+    for layer in layers(hardware):
         path = layer.path
         still = Schedule(0, (0,) * len(path.ops), (0,) * len(path.ops))
         widths = layer.source.type.width, layer.result.type.width
@@ -76,26 +81,27 @@ def pipelined(hardware: Hardware, stages: int, folder: Path) -> Design:
     return Design(sources, "chain", sum(layer.latency for layer in timed), clock, bits)
 
 
-def _layers(hardware: Hardware) -> list[UnrolledLayer]:
-    layers = [block.hardware for block in hardware.blocks]
-    return [layer for layer in layers if isinstance(layer, UnrolledLayer)]
+def layers(hardware: Hardware) -> list[UnrolledLayer]:
+    """Return the layers, all of which are unrolled here."""
+    found = [block.hardware for block in hardware.blocks]
+    return [layer for layer in found if isinstance(layer, UnrolledLayer)]
 
 
 def _at_clock(hardware: Hardware, clock_period: float) -> list[UnrolledLayer]:
-    again = _layers(make_hardware(hardware.graph, clock_period, FAMILY))
-    for new, old in zip(again, _layers(hardware), strict=True):
+    again = layers(make_hardware(hardware.graph, clock_period, FAMILY))
+    for new, old in zip(again, layers(hardware), strict=True):
         new.__dict__["path"] = old.path  # the cached adder graph: solving takes most of the time
     return again
 
 
 def _clock_for(hardware: Hardware, stages: int) -> float:
     """Return the shortest clock period that takes no more stages."""
-    layers = _layers(hardware)
+    found_layers = layers(hardware)
     for clock in _CLOCKS:
-        found = sum(_stages(layer, clock) for layer in layers)
+        found = sum(_stages(layer, clock) for layer in found_layers)
         if found <= stages:
             return clock
-    raise ValueError(f"{len(layers)} layers do not fit {stages} stages")
+    raise ValueError(f"{len(found_layers)} layers do not fit {stages} stages")
 
 
 def _stages(layer: UnrolledLayer, clock_period: float) -> int:
@@ -113,8 +119,8 @@ def _data_ports(layer: UnrolledLayer) -> list[Port]:
 
 def _chain(hardware: Hardware, suffix: str, controls: list[str]) -> Module:
     """Return a top that chains the layers; `controls` are the signals beside the data."""
-    layers = _layers(hardware)
-    bits = [port.width for port in _data_ports(layers[0])[:1]] + [_data_ports(layer)[1].width for layer in layers]
+    chained = layers(hardware)
+    bits = [port.width for port in _data_ports(chained[0])[:1]] + [_data_ports(layer)[1].width for layer in chained]
     shared = [c for c in controls if c in ("clk", "rst_n")]
     stream = [c for c in controls if c not in shared]
     ports = [Port("input", name) for name in shared]
@@ -126,12 +132,12 @@ def _chain(hardware: Hardware, suffix: str, controls: list[str]) -> Module:
     chain = Module("chain", ["the layers, one after the other"], ports)
     for k, width in enumerate(bits):
         chain.body += [f"logic [{width - 1}:0] data_{k};", *(f"logic {name}_{k};" for name in stream)]
-    for side, k in (("in", 0), ("out", len(layers))):
+    for side, k in (("in", 0), ("out", len(chained))):
         for name in ("data", *stream):
             into = (name == "ready") != (side == "in")
             inner, outer = f"{name}_{k}", f"{side}_{name}"
             chain.body.append(f"assign {inner} = {outer};" if into else f"assign {outer} = {inner};")
-    for k, layer in enumerate(layers):
+    for k, layer in enumerate(chained):
         connections = {name: name for name in shared}
         for side, j in (("in", k), ("out", k + 1)):
             connections |= {f"{side}_{name}": f"{name}_{j}" for name in (*stream, "data")}

@@ -21,7 +21,11 @@ def network(x: Any, arrays: Any, job: dict[str, Any]) -> Any:
     count = sum(name.startswith("w") for name in arrays.files)
     for k in range(count):
         x = x @ arrays[f"w{k}"] + arrays[f"b{k}"]
-        if k + 1 < count:
+        if f"thresholds{k}" in arrays.files:
+            codes = arrays[f"codes{k}"]
+            steps = [(x >= t) * (b - a) for t, a, b in zip(arrays[f"thresholds{k}"], codes, codes[1:], strict=False)]
+            x = sum(steps, start=codes[0])
+        elif k + 1 < count:
             x = x.quantize(0, job["activation"][0], job["activation"][1], overflow_mode="SAT", round_mode="RND")
     return x
 
@@ -29,7 +33,7 @@ def network(x: Any, arrays: Any, job: dict[str, Any]) -> Any:
 def input_format(job: dict[str, Any], count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return sign, integer and fraction bits of every input."""
     integer, fraction = job["input"]
-    return np.full(count, 1), np.full(count, integer), np.full(count, fraction)
+    return np.full(count, job["input_signed"]), np.full(count, integer), np.full(count, fraction)
 
 
 def run_alkaid(job: dict[str, Any], arrays: Any, out: Path) -> dict[str, Any]:

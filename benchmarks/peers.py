@@ -16,6 +16,7 @@ from typing import Any
 
 from benchmarks.network import ACTIVATION, INPUT
 from fpgaq import resources
+from fpgaq.ir.types import FixedType
 
 PINNED = {"da4ml": "0.6.0", "alkaid": "0.8.2"}
 ADDERS_PER_STAGE = 5
@@ -74,7 +75,9 @@ def install(folder: Path) -> Path:
     return python
 
 
-def build(python: Path, tool: str, arrays: Path, folder: Path, *, pipelined: bool) -> PeerDesign:
+def build(
+    python: Path, tool: str, arrays: Path, folder: Path, *, pipelined: bool, input_type: FixedType = INPUT
+) -> PeerDesign:
     """Let a peer solve the network and write Verilog.
 
     alkaid's ``ternary_adder`` is replaced by ours, which holds fpgaq's add3. Saturation is asked for without a
@@ -88,7 +91,8 @@ def build(python: Path, tool: str, arrays: Path, folder: Path, *, pipelined: boo
         "out": str((folder / "project").resolve()),
         "answer": str((folder / "answer.json").resolve()),
         "adders_per_stage": ADDERS_PER_STAGE if pipelined else 0,
-        "input": [INPUT.integer_bits - 1, INPUT.frac],
+        "input_signed": int(input_type.signed),
+        "input": [input_type.integer_bits - input_type.signed, input_type.frac],
         "activation": [ACTIVATION.integer_bits, ACTIVATION.frac],
     }
     (folder / "job.json").write_text(json.dumps(job))
