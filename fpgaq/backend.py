@@ -157,7 +157,7 @@ class FpgaqBackend(VitisBackend):
         gate.require()
         return {
             "gate": gate.to_json(),
-            "timing": timing(design, simulation),
+            "timing": timing(design, simulation, gate.timetable),
             "resources": resources(design, design.synth()),
         }
 

@@ -25,6 +25,7 @@ from fpgaq.ir.graph import Graph
 from fpgaq.ir.ops import Reshape, Softmax
 from fpgaq.ir.types import IntArray
 from fpgaq.rtl.hardware import Hardware, make_hardware
+from fpgaq.rtl.timetable import Timetable
 from fpgaq.rtl.words import unpack
 from fpgaq.stimuli import input_codes, real_codes
 from fpgaq.synth import Synthesis, synthesize
@@ -290,6 +291,11 @@ class Design:
 
     def rtl_gate(self, codes: Bundle) -> tuple[Gate, SimulationResult]:
         """SystemVerilog against golden: values, under stalls, after a reset; latency and II against the prediction."""
+        table = self.hardware.timetable(input_codes(self.graph, codes))
+        gate, result = self._compared_rtl(codes, table)
+        return dataclasses.replace(gate, timetable=table), result
+
+    def _compared_rtl(self, codes: Bundle, table: Timetable | None) -> tuple[Gate, SimulationResult]:
         want = self._golden(codes)
         result = self.simulate(codes)
 
@@ -305,7 +311,7 @@ class Design:
             gate = compare_outputs("rtl_vs_golden", got, want, locate)
             if not gate.passed:
                 return gate, result
-        trouble = find_trouble(result, self._expected(want))
+        trouble = find_trouble(result, self._expected(want, table))
         if trouble is None:
             assert gate is not None
             return gate, result
@@ -313,11 +319,12 @@ class Design:
         first = Mismatch(node, trouble.beat, 0, None, None, trouble.text)
         return Gate("rtl_vs_golden", samples(codes), max(surplus, 1), first), result
 
-    def _expected(self, want: Mapping[str, IntArray]) -> dict[str, Expected]:
+    def _expected(self, want: Mapping[str, IntArray], table: Timetable | None) -> dict[str, Expected]:
         flow = self.hardware.flow
+        clocks = [None] * len(self.hardware.outputs) if table is None else table.sinks
         return {
-            end.prefix: Expected(end.pack(want[end.node]), flow.latency[end.stream], flow.ii[end.stream])
-            for end in self.hardware.outputs
+            end.prefix: Expected(end.pack(want[end.node]), flow.latency[end.stream], flow.ii[end.stream], each)
+            for end, each in zip(self.hardware.outputs, clocks, strict=True)
         }
 
     def _golden(self, codes: Bundle) -> dict[str, IntArray]:

@@ -11,6 +11,7 @@ import numpy as np
 from fpgaq.errors import GateError
 from fpgaq.ir.activity import Activity
 from fpgaq.ir.types import IntArray
+from fpgaq.rtl.timetable import Timetable
 
 #: Order in which gates are reported.
 GATES = ("keras_vs_golden", "csim_vs_golden", "rtl_vs_golden")
@@ -57,6 +58,8 @@ class Gate:
     first_mismatch : Mismatch, optional
     activities : sequence of Activity
         What the samples made of gated layers, where the gate looked at it.
+    timetable : Timetable, optional
+        When the results of the samples leave the hardware, where that depends on them.
     """
 
     name: str
@@ -64,6 +67,7 @@ class Gate:
     mismatches: int
     first_mismatch: Mismatch | None = None
     activities: Sequence[Activity] = ()
+    timetable: Timetable | None = None
 
     @property
     def passed(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fpgaq.cosim.simulation import AFTER_RESET, STREAM, SimulationResult
+from fpgaq.cosim.simulation import AFTER_RESET, STREAM, Observation, SimulationResult
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,15 @@ class Expected:
         One for every vector.
     latency, ii : int
         The prediction, in cycles.
+    clocks : sequence of int, optional
+        Where they depend on the vectors: in which cycle each result comes, from the first vector accepted; latency and
+        II are then not looked at.
     """
 
     words: Sequence[int]
     latency: int
     ii: int
+    clocks: Sequence[int] | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,11 @@ def _first_difference(got: Sequence[int], want: Sequence[int]) -> int | None:
 def _wrong_prediction(result: SimulationResult, expected: Mapping[str, Expected]) -> Trouble | None:
     stream = result.passes[STREAM]
     for port, want in expected.items():
+        if want.clocks is not None:
+            trouble = _wrong_clock(stream, port, want.clocks)
+            if trouble is not None:
+                return trouble
+            continue
         ii = stream.ii(port)
         measured = (stream.latency(port), want.ii if ii is None else ii)
         if measured != (want.latency, want.ii):
@@ -77,4 +86,13 @@ def _wrong_prediction(result: SimulationResult, expected: Mapping[str, Expected]
                 f"{want.ii} predicted"
             )
             return Trouble(port, 0, text)
+    return None
+
+
+def _wrong_clock(stream: Observation, port: str, clocks: Sequence[int]) -> Trouble | None:
+    start = min(accepted[0] for accepted in stream.accepted.values())
+    for beat, (got, want) in enumerate(zip(stream.cycles[port], clocks, strict=True)):
+        if got - start != want:
+            text = f"{port}: result {beat} came after {got - start} cycles, {want} were predicted for these vectors"
+            return Trouble(port, beat, text)
     return None

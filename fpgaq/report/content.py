@@ -22,7 +22,7 @@ from fpgaq.ir.types import FixedType
 from fpgaq.rtl.dataflow import LayerHardware
 from fpgaq.rtl.folded_matrix import FoldedMatrix
 from fpgaq.rtl.hardware import Hardware
-from fpgaq.rtl.top import Endpoint
+from fpgaq.rtl.timetable import Timetable
 from fpgaq.rtl.unrolled_layer import UnrolledLayer
 from fpgaq.synth import Synthesis
 
@@ -53,7 +53,7 @@ def make_report(
         "gates": {g.name: g.to_json() for g in gates},
         "accuracy": accuracy,
         "distance": distance,
-        "timing": timing(design, simulation),
+        "timing": timing(design, simulation, next((g.timetable for g in gates if g.timetable is not None), None)),
         "resources": resources(design, synthesis),
         "layers": layers(design, [activity for gate in gates for activity in gate.activities]),
         "tensors": [_tensor(design, node) for node in design.graph.nodes.values()],
@@ -67,9 +67,12 @@ def make_report(
     }
 
 
-def timing(design: Design, simulation: SimulationResult | None) -> dict[str, Any]:
-    """Return measured and predicted cycles: of every output, and the longest of all."""
-    outputs = [_output_timing(design.hardware, end, simulation) for end in design.hardware.outputs]
+def timing(design: Design, simulation: SimulationResult | None, table: Timetable | None) -> dict[str, Any]:
+    """Return measured and predicted cycles: of every output, and the longest of all.
+
+    `table` holds the predictions for the vectors of the simulation where they depend on them.
+    """
+    outputs = [_output_timing(design.hardware, k, simulation, table) for k in range(len(design.hardware.outputs))]
 
     def longest(key: str) -> int | None:
         found = [row[key] for row in outputs]
@@ -77,23 +80,37 @@ def timing(design: Design, simulation: SimulationResult | None) -> dict[str, Any
 
     return {
         "latency_cycles": longest("latency_cycles"),
-        "predicted_latency_cycles": design.hardware.latency,
+        "predicted_latency_cycles": longest("predicted_latency_cycles"),
         "ii_cycles": longest("ii_cycles"),
-        "predicted_ii_cycles": design.hardware.ii,
+        "predicted_ii_cycles": longest("predicted_ii_cycles"),
         "outputs": outputs,
         "clock_period_ns": design.options.clock_period,
     }
 
 
-def _output_timing(hardware: Hardware, end: Endpoint, simulation: SimulationResult | None) -> dict[str, Any]:
+def _output_timing(
+    hardware: Hardware, number: int, simulation: SimulationResult | None, table: Timetable | None
+) -> dict[str, Any]:
+    end = hardware.outputs[number]
+    latency, ii, varying = hardware.flow.latency[end.stream], hardware.flow.ii[end.stream], None
+    if table is not None and len(table.sinks[number]) > 1:
+        latency, ii = table.latency(number), max(table.gaps(number))
+        measured = [] if simulation is None else np.diff(simulation.stream.cycles[end.prefix]).tolist()
+        varying = {**_spread("predicted_", table.gaps(number)), **_spread("", measured)}
     return {
         "name": end.node,
         "port": end.prefix,
         "latency_cycles": None if simulation is None else simulation.stream.latency(end.prefix),
-        "predicted_latency_cycles": hardware.flow.latency[end.stream],
+        "predicted_latency_cycles": latency,
         "ii_cycles": None if simulation is None else simulation.stream.ii(end.prefix),
-        "predicted_ii_cycles": hardware.flow.ii[end.stream],
+        "predicted_ii_cycles": ii,
+        "varying_ii": varying,
     }
+
+
+def _spread(prefix: str, cycles: Sequence[int]) -> dict[str, int | float | None]:
+    found = {"min": min(cycles), "mean": float(np.mean(cycles)), "max": max(cycles)} if cycles else {}
+    return {f"{prefix}{key}": found.get(key) for key in ("min", "mean", "max")}
 
 
 def resources(design: Design, synthesis: Synthesis | None) -> dict[str, Any] | None:

@@ -127,10 +127,21 @@ def timing_line(report: dict[str, Any]) -> str:
     measured = (
         "" if timing["latency_cycles"] is None else f" (measured {timing['latency_cycles']} and {timing['ii_cycles']})"
     )
+    varying = _varying(timing)
+    spread, pace = "", ii
+    if varying is not None:
+        least, pace, most = (varying[f"predicted_{key}"] for key in ("min", "mean", "max"))
+        spread = f"; II from {least} to {most}, mean {pace:.2f}, as the vectors open gates"
     return (
-        f"latency {latency} cycles, II {ii}{measured}{_per_output(timing)}; at the {period:g} ns target "
-        f"{latency * period:g} ns and {1000 / (ii * period):.4g} M vectors/s"
+        f"latency {latency} cycles, II {ii}{measured}{_per_output(timing)}{spread}; at the {period:g} ns target "
+        f"{latency * period:g} ns and {1000 / (pace * period):.4g} M vectors/s"
     )
+
+
+def _varying(timing: dict[str, Any]) -> dict[str, Any] | None:
+    """Return how II varies at the output that is slowest on average; None where it is always the same."""
+    each = [row["varying_ii"] for row in timing["outputs"] if row["varying_ii"] is not None]
+    return max(each, key=lambda row: row["predicted_mean"], default=None)
 
 
 def _per_output(timing: dict[str, Any]) -> str:

@@ -12,17 +12,21 @@ from pathlib import Path
 
 from fpgaq import resources
 from fpgaq.errors import ConfigError, ModelError
+from fpgaq.ir import activity
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Bounds, Node, Operand, frozen_array
-from fpgaq.ir.ops import ArgMax, MatMul, Softmax
+from fpgaq.ir.ops import ArgMax, GatedMatMul, MatMul, Softmax
 from fpgaq.ir.passes import optimize
+from fpgaq.ir.types import IntArray
 from fpgaq.rtl.argmax_layer import ArgMaxLayer
 from fpgaq.rtl.dataflow import Block, Dataflow, LayerHardware
 from fpgaq.rtl.delays import MODELS, adder_inputs
 from fpgaq.rtl.folded_matrix import FoldedMatrix
+from fpgaq.rtl.gated_engine import GatedEngine
 from fpgaq.rtl.input_bits import known_levels
 from fpgaq.rtl.softmax_layer import SoftmaxLayer
 from fpgaq.rtl.stages import Layer, split, streams
+from fpgaq.rtl.timetable import Timetable, timetable
 from fpgaq.rtl.top import Endpoint, top_module
 from fpgaq.rtl.unroll import rounding_half
 from fpgaq.rtl.unrolled_layer import UnrolledLayer
@@ -66,9 +70,26 @@ class Hardware:
             return [block(ArgMaxLayer(layer.name, layer.source, layer.result.type.width))]
         if isinstance(layer.nodes[0], Softmax):
             return [block(SoftmaxLayer(layer.name, layer.nodes[0], layer.source))]
+        if isinstance(layer.nodes[0], GatedMatMul) and layer.nodes[0].reuse > 1:
+            return self._gated(layer, layer.nodes[0])
         if matrix is None or matrix.reuse == 1:
             return [block(self._unrolled(layer.name, layer.nodes, layer.source, layer.result, 0))]
         return self._folded(layer, matrix)
+
+    def _gated(self, layer: Layer, matrix: GatedMatMul) -> list[Block]:
+        """Return the engine, and what follows it elementwise."""
+        rest = layer.nodes[1:]
+        engine = GatedEngine(f"{layer.name}_matrix" if rest else layer.name, matrix, layer.source)
+        if not rest:
+            width = matrix.type.width
+            return [Block(engine, matrix.layer, layer.inputs, layer.output, width, matrix.n_out, layer.output)]
+        result = self.optimized.operand(matrix.name)
+        unrolled = self._unrolled(layer.name, rest, result, layer.result, 0)
+        width = layer.result.type.width
+        return [
+            Block(engine, matrix.layer, layer.inputs, matrix.name, result.type.width, matrix.n_out, matrix.name),
+            Block(unrolled, matrix.layer, (matrix.name,), layer.output, width, layer.n_out, layer.output),
+        ]
 
     def _folded(self, layer: Layer, matrix: MatMul) -> list[Block]:
         """Return the matrix, and what follows it elementwise."""
@@ -130,14 +151,29 @@ class Hardware:
         """Return the names of ports: the layer's where there are several."""
         return [side] if len(nodes) == 1 else identifiers(f"{side}_{self.graph.nodes[node].layer}" for node in nodes)
 
+    def timetable(self, inputs: Sequence[IntArray]) -> Timetable | None:
+        """Return when the result of every vector leaves, where that depends on the vectors; None where it does not.
+
+        Parameters
+        ----------
+        inputs : sequence of int array
+            As of `fpgaq.ir.golden.trace`.
+        """
+        engines = {b.output: b.hardware for b in self.blocks if isinstance(b.hardware, GatedEngine)}
+        if not engines:
+            return None
+        gates = activity.open_gates(self.optimized, inputs)
+        cycles = {stream: engine.cycles(gates[engine.matrix.name]) for stream, engine in engines.items()}
+        return timetable(self.flow, {s: c.tolist() for s, c in cycles.items()}, len(inputs[0]))
+
     @property
     def latency(self) -> int:
-        """Cycles from the input vectors accepted to the last result at an output, without stalls."""
+        """Cycles from the input vectors accepted to the last result at an output, without stalls; at most so many."""
         return max(self.flow.latency[end.stream] for end in self.outputs)
 
     @property
     def ii(self) -> int:
-        """Cycles between vectors."""
+        """Cycles between vectors; at most so many."""
         return max(self.flow.ii[end.stream] for end in self.outputs)
 
     def modules(self) -> Mapping[str, Module]:

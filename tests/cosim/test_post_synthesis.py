@@ -12,7 +12,7 @@ from cosim_designs import codes, written
 from fpgaq.cosim import Simulation, SimulationResult
 from fpgaq.design import Design
 from fpgaq.ir import FixedType, Graph, Overflow, Rounding, golden
-from fpgaq.ir.ops import Input, MatMul, Requantize
+from fpgaq.ir.ops import GatedMatMul, Input, MatMul, Requantize
 from fpgaq.synth import Netlist, netlist
 
 SAMPLES = 60
@@ -95,3 +95,30 @@ def test_folded_with_dsp_blocks(tmp_path: Path) -> None:
     assert equals_golden(design, result)
     assert result.stale == 0
     assert (result.stream.latency("m_axis"), result.stream.ii("m_axis")) == (design.hardware.latency, 4)
+
+
+@pytest.mark.slow
+def test_gated_engine(tmp_path: Path) -> None:
+    """Clock by clock as predicted for these vectors."""
+    rng = np.random.default_rng(2)
+    source = Input(name="x", inputs=(), type=FixedType(4, 0, False), layer="x", shape=(6,))
+    gated = GatedMatMul(
+        name="fc",
+        inputs=("x",),
+        type=FixedType(10, 0, True),
+        layer="fc",
+        weight=rng.integers(-4, 4, (6, 4)),
+        weight_frac=0,
+        low_bits=2,
+        thresholds=np.zeros(4, np.int64),
+        reuse=4,
+    )
+    design, made = synthesized(Graph("gates", [source, gated], ("fc",)), tmp_path)
+    result = simulated(design, [made.path, *made.models], tmp_path / "sound")
+    assert equals_golden(design, result)
+    assert result.stale == 0
+    table = design.hardware.timetable([codes(design, SAMPLES)])
+    assert table is not None
+    clocks = np.array(result.stream.cycles["m_axis"]) - result.stream.accepted["s_axis"][0]
+    assert clocks.tolist() == table.sinks[0]
+    assert len(set(table.gaps(0))) > 2

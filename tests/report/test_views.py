@@ -49,6 +49,7 @@ CYCLES = {
     "predicted_latency_cycles": 9,
     "ii_cycles": 2,
     "predicted_ii_cycles": 2,
+    "varying_ii": None,
 }
 REPORT: dict[str, Any] = {
     "schema": 1,
