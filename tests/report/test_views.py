@@ -190,6 +190,16 @@ def test_several_outputs_have_a_latency_each(view: Callable[[dict[str, Any]], st
 
 
 @pytest.mark.parametrize("view", [markdown, text_of])
+def test_a_pace_that_varies_shows_its_mean(view: Callable[[dict[str, Any]], str]) -> None:
+    assert "mean" not in view(REPORT)
+    predicted = {"predicted_min": 2, "predicted_mean": 2.5, "predicted_max": 4, "min": 2, "mean": 2.5, "max": 4}
+    timing = REPORT["timing"] | {"outputs": [{**CYCLES, "varying_ii": predicted}]}
+    said = " ".join(view({**REPORT, "timing": timing}).split())
+    assert "II from 2 to 4, mean 2.50, as the vectors open gates" in said
+    assert "100 M vectors/s" in said
+
+
+@pytest.mark.parametrize("view", [markdown, text_of])
 def test_gated_layers_show_their_activity(view: Callable[[dict[str, Any]], str]) -> None:
     assert "gated" not in view(REPORT)
     activity = {"share_updated": 0.419, "mean_updates": 2.1, "min_updates": 0, "max_updates": 5}

@@ -130,7 +130,7 @@ def test_sequential_equals_parallel_equals_golden(tmp_path: Path) -> None:
         assert all(a == b for a, b in common)
 
 
-# --- engines alone, with their counters; sound ones and broken ones in one build ----------------------------------------
+# --- engines alone, with their counters; sound ones and broken ones in one build --------------------------------------
 
 FAULTS = {
     "off_by_one": ("sum > threshold", "sum >= threshold"),

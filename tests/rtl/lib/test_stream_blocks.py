@@ -30,6 +30,7 @@ BLOCKS = (
     "skid_buffer",
     "argmax_vector",
     "folded_matrix",
+    "gated_engine",
     "softmax_vector",
     "stream_fork",
     "stream_join",
@@ -219,6 +220,8 @@ def instances() -> tuple[list[Instance], list[Module]]:
         Chain("fold2", 4, FixedType(3, 0, True), 1).matmul(3, "dense", 4, 2),
         Chain("fold4", 4, FixedType(3, 0, False), 2).matmul(3, "dense", 4, 4),
         Chain("fold12", 4, FixedType(3, 0, True), 3).matmul(3, "dense", 4, 12),
+        Chain("gate2", 4, FixedType(5, 0, False), 6).gated(4, "ternary", 2, 3, 2),
+        Chain("gate8", 4, FixedType(2, 0, False), 7).gated(2, "dense", 3, 1, 4),
         Chain("fold16", 16, FixedType(2, 0, True), 4).matmul(3, "binary", 1, 2),
     ]
     for chain in chains:
@@ -342,6 +345,9 @@ def test_default_parameters_are_lint_clean(block: str) -> None:
         ("folded_matrix", "N_IN(5)", "INPUTS . BEATS must be N_IN"),
         ("folded_matrix", "N_IN(1), .BEATS(1)", "with one cycle use an unrolled layer"),
         ("folded_matrix", "ADDRESS_W(7)", "ADDRESS_W is derived, do not set it"),
+        ("gated_engine", "N_IN(5)", "INPUTS . BEATS must be N_IN"),
+        ("gated_engine", "LOW(0)", "LOW must be at least 1"),
+        ("gated_engine", "GROUP_W(0)", "ADDRESS_W, GROUP_W and COUNT_W are derived"),
         ("softmax_vector", "N(1)", "N must be at least 2"),
         ("stream_fork", "N(1)", "N must be at least 2"),
         ("stream_join", "N(1)", "N must be at least 2"),
