@@ -15,7 +15,7 @@ from fpgaq.quantize.formats import WeightFormat
 
 #: Shapes, and the type of their inputs: images of digits with 17 gray levels, and signed features.
 NETWORKS = {
-    "64-32-32-10": ((64, 32, 32, 10), FixedType(5, 1, signed=False)),
+    "64-32-32-10": ((64, 32, 32, 10), FixedType(5, 4, signed=False)),
     "16-64-32-32-5": ((16, 64, 32, 32, 5), FixedType(8, 4, signed=True)),
 }
 
@@ -56,7 +56,7 @@ VARIANTS = {
 }
 
 
-def make_layers(variant: Variant, sizes: Sequence[int]) -> list[Layer]:
+def make_layers(variant: Variant, sizes: Sequence[int], input_type: FixedType) -> list[Layer]:
     """Return the layers of a variant; the same ones on every machine.
 
     Sums are scaled to the range of the inputs; activations of few levels split them into equal parts.
@@ -71,12 +71,13 @@ def make_layers(variant: Variant, sizes: Sequence[int]) -> list[Layer]:
             bias = rng.integers(-32, 32, n_out)
             layers.append(Layer(weight, bias, round(np.log2(spread)), BIAS_FRAC, variant.format))
             continue
-        if k == 0:  # inputs have more bits, of which the sums are not scaled back
-            spread *= 8
+        if k == 0:  # the root mean square of uniform codes
+            spread *= 2**input_type.width / np.sqrt(12 if input_type.signed else 3)
         bias = rng.integers(-int(spread), int(spread) + 1, n_out)
         edge = max(round(0.43 * spread), 1)  # a third of a normal lies above it
         steps = Steps((0,), (-1, 1)) if variant.levels == 2 else Steps((-edge, edge + 1), (-1, 0, 1))
-        layers.append(Layer(weight, bias, 0, 0, variant.format, None if last else steps))
+        bias_frac = input_type.frac if k == 0 else 0
+        layers.append(Layer(weight, bias, 0, bias_frac, variant.format, None if last else steps))
     return layers
 
 

@@ -63,7 +63,7 @@ def main() -> int:
 
 def _variant(name: str, variant: str, python: Path | None) -> Row:
     sizes, input_type = NETWORKS[name]
-    layers = make_layers(VARIANTS[variant], sizes)
+    layers = make_layers(VARIANTS[variant], sizes, input_type)
     x = network.stimuli(SAMPLES, sizes[0], input_type)
     want = network.reference(layers, x, input_type)
     work = WORK / name / variant
