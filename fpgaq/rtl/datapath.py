@@ -94,10 +94,37 @@ class Cast:
 
 @dataclass(frozen=True)
 class Stair:
-    """``codes[number of thresholds t with x >= t]``."""
+    """``codes[number of thresholds t with x >= t]``, by comparators or as a table of all x."""
 
     x: Ref
     thresholds: tuple[int, ...]
+    codes: tuple[int, ...]
+    table: bool = False
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A step of a binary search: whether ``x >= thresholds[bits]``.
+
+    Parameters
+    ----------
+    x : Ref
+    bits : tuple of Ref
+        What the steps before found, the most significant bit first.
+    thresholds : tuple of int
+        One for every value of the bits.
+    """
+
+    x: Ref
+    bits: tuple[Ref, ...]
+    thresholds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """``codes[bits]``, the most significant bit first."""
+
+    bits: tuple[Ref, ...]
     codes: tuple[int, ...]
 
 
@@ -110,7 +137,7 @@ class Masked:
     closed: int
 
 
-Op = Source | Constant | Sum | Max0 | Limit | Cast | Stair | Masked
+Op = Source | Constant | Sum | Max0 | Limit | Cast | Stair | Probe | Lookup | Masked
 
 
 @dataclass
@@ -159,6 +186,10 @@ class Datapath:
             return [t.node for t in op.adder.terms]
         if isinstance(op, Masked):
             return [op.x.node, op.gate.node]
+        if isinstance(op, Probe):
+            return [op.x.node, *(bit.node for bit in op.bits)]
+        if isinstance(op, Lookup):
+            return [bit.node for bit in op.bits]
         return [] if isinstance(op, (Source, Constant)) else [op.x.node]
 
     def evaluate(self, x: IntArray) -> IntArray:
@@ -180,7 +211,12 @@ def evaluate_op(op: Op, x: IntArray, values: Mapping[int, IntArray]) -> IntArray
         for t in op.adder.terms:
             total = total + (-1 if t.negative else 1) * (values[t.node] << t.shift)
         return total
+    if isinstance(op, Lookup):
+        return np.asarray(op.codes)[_index(op.bits, values)]
     v = values[op.x.node] << op.x.shift
+    if isinstance(op, Probe):
+        row = np.asarray(op.thresholds)
+        return (v >= (row[_index(op.bits, values)] if op.bits else row[0])).astype(np.int64)
     if isinstance(op, Max0):
         return np.maximum(v, 0)
     if isinstance(op, Limit):
@@ -199,6 +235,13 @@ def evaluate_op(op: Op, x: IntArray, values: Mapping[int, IntArray]) -> IntArray
     if op.least is not None:
         rounded = np.maximum(rounded, op.least)
     return rounded if op.most is None else np.minimum(rounded, op.most)
+
+
+def _index(bits: tuple[Ref, ...], values: Mapping[int, IntArray]) -> IntArray:
+    index = np.zeros_like(values[bits[0].node])
+    for bit in bits:
+        index = 2 * index + values[bit.node]
+    return index
 
 
 def interval_width(lo: int, hi: int) -> int:

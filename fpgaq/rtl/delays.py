@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 from fpgaq.ir.types import Rounding
-from fpgaq.rtl.datapath import Cast, Constant, Datapath, Limit, Masked, Max0, Op, Source, Stair, Sum
+from fpgaq.rtl.datapath import Cast, Constant, Datapath, Limit, Lookup, Masked, Max0, Op, Probe, Source, Stair, Sum
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,15 @@ def delay(model: DelayModel, path: Datapath, op: Op, node: int) -> int:
         return 0  # an inverted bit, which goes into the LUTs that read it
     if isinstance(op, Sum):
         return model.adder(path.width(node))
+    if isinstance(op, Lookup):
+        return model.tree(len(op.bits))
     width = path.width(op.x.node)
+    if isinstance(op, Probe):
+        return model.adder(width) + (model.tree(len(op.bits)) if op.bits else 0)
     if isinstance(op, (Masked, Max0)):
         return model.level
+    if isinstance(op, Stair) and op.table:
+        return model.tree(width) + model.level
     if isinstance(op, Stair):
         return model.adder(width) + model.tree(len(op.thresholds))
     if isinstance(op, Limit):

@@ -6,14 +6,17 @@ from dataclasses import dataclass, field
 
 from fpgaq.cmvm import Adder
 from fpgaq.ir.types import Rounding
+from fpgaq.rtl import emit_staircase
 from fpgaq.rtl.datapath import (
     Cast,
     Constant,
     Datapath,
     Limit,
+    Lookup,
     Masked,
     Max0,
     Op,
+    Probe,
     Ref,
     Source,
     Stair,
@@ -22,6 +25,18 @@ from fpgaq.rtl.datapath import (
 )
 from fpgaq.rtl.pipeline import Schedule
 from fpgaq.rtl.verilog import constant, instance, vector
+
+_PREFIXES: dict[type, str] = {
+    Source: "x",
+    Sum: "s",
+    Cast: "q",
+    Limit: "c",
+    Masked: "g",
+    Max0: "m",
+    Stair: "t",
+    Probe: "b",
+    Lookup: "t",
+}
 
 
 @dataclass
@@ -90,7 +105,17 @@ class DatapathWriter:
 
     def name(self, node: int, stage: int | None = None) -> str:
         """Return the name of a node's value as it is available in a stage."""
-        prefix = {Source: "x", Sum: "s", Cast: "q", Limit: "c", Masked: "g", Max0: "m", Stair: "t"}
+        prefix = {
+            Source: "x",
+            Sum: "s",
+            Cast: "q",
+            Limit: "c",
+            Masked: "g",
+            Max0: "m",
+            Stair: "t",
+            Probe: "b",
+            Lookup: "t",
+        }
         base = f"{prefix[type(self.path.ops[node])]}{node}"
         late = 0 if stage is None else stage - self.schedule.stage[node]
         return f"{base}_d{late}" if late else base
@@ -169,8 +194,19 @@ class DatapathWriter:
             least, most = op.least if op.least > lo else None, op.most if op.most < hi else None
             lines += self._clamp(node, self._whole(op.x, stage), (lo, hi), least, most)
         else:
-            assert isinstance(op, Stair)
-            lines += self._stair(node, op, stage)
+            assert isinstance(op, Stair | Probe | Lookup)
+            lines += self._staircase(node, op, stage)
+
+    def _staircase(self, node: int, op: Stair | Probe | Lookup, stage: int) -> list[str]:
+        name, width = self.name(node), self.path.width(node)
+        bits = [] if isinstance(op, Stair) else [self.name(bit.node, stage) for bit in op.bits]
+        if isinstance(op, Lookup):
+            return emit_staircase.lookup(name, width, bits, op)
+        signed = self.path.signed(op.x.node)
+        x = self._whole(op.x, stage), interval_width(*self.path.ref_bounds(op.x)), signed
+        if isinstance(op, Probe):
+            return emit_staircase.probe(name, x, bits, op.thresholds)
+        return emit_staircase.stair(name, width, x, op)
 
     def _sign(self, ref: Ref, stage: int) -> str:
         name, bits = self.name(ref.node, stage), self.path.width(ref.node)
@@ -346,24 +382,6 @@ class DatapathWriter:
         if least is not None:
             kept = f"({low_test}) ? {constant(least, wanted)} : {kept}"
         return [*lines, f"assign {name} = {kept};"]
-
-    # --- staircases -----------------------------------------------------------------------------------------------
-
-    def _stair(self, node: int, op: Stair, stage: int) -> list[str]:
-        bounds = self.path.ref_bounds(op.x)
-        width, wanted = interval_width(*bounds), self.path.width(node)
-        name = self.name(node)
-        lines = [f"logic {vector(width)}{name}_v;", f"assign {name}_v = {self._whole(op.x, stage)};"]
-        value = f"$signed({name}_v)" if bounds[0] < 0 else f"{name}_v"
-        return [*lines, f"assign {name} = {self._stair_text(value, op, bounds[0] < 0, width, wanted)};"]
-
-    @staticmethod
-    def _stair_text(value: str, op: Stair, signed: bool, width: int, wanted: int) -> str:
-        parts = []
-        for threshold, code in reversed(list(zip(op.thresholds, op.codes[1:], strict=True))):
-            limit = constant(threshold, width)
-            parts.append(f"({value} >= {f'$signed({limit})' if signed else limit}) ? {constant(code, wanted)} : ")
-        return "".join(parts) + constant(op.codes[0], wanted)
 
 
 def _unread_bits(path: Datapath) -> dict[int, int]:

@@ -18,16 +18,18 @@ from fpgaq.rtl.datapath import (
     Datapath,
     Interval,
     Limit,
+    Lookup,
     Masked,
     Max0,
     Op,
+    Probe,
     Ref,
     Source,
-    Stair,
     Sum,
     evaluate_op,
 )
 from fpgaq.rtl.matrix_forms import matrix_forms
+from fpgaq.rtl.staircase import append_staircase
 from fpgaq.rtl.unroll_gated import unroll_gated
 
 _HALF_ADDED = (Rounding.RND, Rounding.RND_CONV)
@@ -82,7 +84,7 @@ def unroll(nodes: Sequence[Node], source: Operand, *, adder_inputs: int = 3, hal
             elements = [_Element(ref) for ref in outputs]
         elif isinstance(node, Staircases):
             tables = zip(elements, node.thresholds, node.codes, strict=True)
-            elements = [_stair(path, element, thresholds, codes) for element, thresholds, codes in tables]
+            elements = [_Element(append_staircase(path, e.ref, thresholds, codes)) for e, thresholds, codes in tables]
         else:
             elements = [_pointwise(path, element, node, nodes[k + 1 : k + 2]) for element in elements]
     path.outputs = [element.ref for element in elements]
@@ -157,19 +159,9 @@ def _pointwise(path: Datapath, element: _Element, node: Node, following: Sequenc
         bounds = (min(max(lo, node.least), node.most), min(max(hi, node.least), node.most))
         return _bounded(path, Limit(element.ref, node.least, node.most), bounds)
     if isinstance(node, Thresholds):
-        return _stair(path, element, node.thresholds, node.codes)
+        return _Element(append_staircase(path, element.ref, node.thresholds, node.codes))
     assert isinstance(node, Requantize), node.op
     return _requantize(path, element, node)
-
-
-def _stair(path: Datapath, element: _Element, thresholds: IntArray, codes: IntArray) -> _Element:
-    """Append the part of a staircase that the operand can reach."""
-    lo, hi = path.ref_bounds(element.ref)
-    first = int(np.searchsorted(thresholds, lo, side="right"))
-    last = int(np.searchsorted(thresholds, hi, side="right"))
-    reached = tuple(map(int, codes[first : last + 1]))
-    stair = Stair(element.ref, tuple(map(int, thresholds[first:last])), reached)
-    return _bounded(path, stair, (min(reached), max(reached)))
 
 
 def _requantize(path: Datapath, element: _Element, node: Requantize) -> _Element:
@@ -195,7 +187,7 @@ def _requantize(path: Datapath, element: _Element, node: Requantize) -> _Element
     return _bounded(path, op, bounds)
 
 
-def _bounded(path: Datapath, op: Max0 | Limit | Cast | Stair, bounds: Interval) -> _Element:
+def _bounded(path: Datapath, op: Max0 | Limit | Cast, bounds: Interval) -> _Element:
     """Append an operation, or its value where that is known."""
     source = path.ops[op.x.node]
     if isinstance(source, Constant):
@@ -233,7 +225,15 @@ def _renumbered(op: Op, place: IntArray) -> Op:
         return Sum(dataclasses.replace(op.adder, terms=terms))
     if isinstance(op, (Source, Constant)):
         return op
+    if isinstance(op, Lookup):
+        return Lookup(_moved_bits(op.bits, place), op.codes)
     x = Ref(int(place[op.x.node]), op.x.shift)
+    if isinstance(op, Probe):
+        return Probe(x, _moved_bits(op.bits, place), op.thresholds)
     if isinstance(op, Masked):
         return Masked(x, Ref(int(place[op.gate.node])), op.closed)
     return dataclasses.replace(op, x=x)
+
+
+def _moved_bits(bits: tuple[Ref, ...], place: IntArray) -> tuple[Ref, ...]:
+    return tuple(Ref(int(place[bit.node])) for bit in bits)
