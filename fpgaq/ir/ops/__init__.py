@@ -4,6 +4,7 @@ from fpgaq.ir.ops.gated import GatedMatMul
 from fpgaq.ir.ops.linear import Affine, MatMul
 from fpgaq.ir.ops.pointwise import Clip, Relu, Requantize, Thresholds
 from fpgaq.ir.ops.softmax import Softmax
+from fpgaq.ir.ops.spatial import Pad, WindowMax, Windows
 from fpgaq.ir.ops.staircases import Staircases
 from fpgaq.ir.ops.structure import ArgMax, Input, Reshape
 
@@ -17,12 +18,15 @@ OPS = {
         GatedMatMul,
         Input,
         MatMul,
+        Pad,
         Relu,
         Requantize,
         Reshape,
         Softmax,
         Staircases,
         Thresholds,
+        WindowMax,
+        Windows,
     )
 }
 
@@ -34,10 +38,13 @@ __all__ = [
     "GatedMatMul",
     "Input",
     "MatMul",
+    "Pad",
     "Relu",
     "Requantize",
     "Reshape",
     "Softmax",
     "Staircases",
     "Thresholds",
+    "WindowMax",
+    "Windows",
 ]
