@@ -1,7 +1,7 @@
 """Operations on images and series: padding, windows, the maximum of a window.
 
-Tensors have one or two spatial axes and the channels last. A convolution is a padding, windows and a matrix; the weights
-of a Keras kernel of shape (height, width, channels, filters) are the matrix once it is reshaped to (-1, filters).
+Tensors have one or two spatial axes and the channels last. A convolution is a padding, windows and a matrix, which is a
+Keras kernel of shape (height, width, channels, filters) reshaped to (-1, filters).
 """
 
 from __future__ import annotations
