@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fpgaq.cmvm import AdderGraph, Term, solve
+from fpgaq.cmvm import AdderGraph, Term
 from fpgaq.ir.ops import MatMul
 from fpgaq.ir.types import IntArray
 from fpgaq.quantize.formats import Planes
+from fpgaq.rtl.adder_graphs import adder_graph
 
 CONSTANTS = "constants"
 
@@ -55,7 +56,7 @@ def matrix_forms(
     adder_inputs : int
         Operands of an adder on the device.
     """
-    forms = [MatrixForm(CONSTANTS, solve(matrix.weight, bounds, bias, adder_inputs=adder_inputs))]
+    forms = [MatrixForm(CONSTANTS, adder_graph(matrix.weight, bounds, bias, adder_inputs=adder_inputs))]
     planes = _planes(matrix)
     if planes is not None:
         forms.append(MatrixForm(planes.name, _in_planes(planes, matrix, bounds, bias, adder_inputs)))
@@ -75,7 +76,7 @@ def _in_planes(
     n_out = matrix.n_out
     # Equal columns, as those of a sum that all outputs share, are built once.
     columns, place = np.unique(np.hstack(list(planes.matrices)), axis=1, return_inverse=True)
-    sums = solve(columns, bounds, None, adder_inputs=adder_inputs)
+    sums = adder_graph(columns, bounds, None, adder_inputs=adder_inputs)
     combine = np.zeros((columns.shape[1], n_out), np.int64)
     units = matrix.unit >> matrix.unit_frac
     for k, column in enumerate(place.reshape(-1).tolist()):
@@ -91,7 +92,9 @@ def _joined(first: AdderGraph, combine: IntArray, bias: IntArray, adder_inputs: 
     for output, row in zip(first.outputs, combine, strict=True):
         if isinstance(output, Term):
             weights[nodes.index(output.node)] += row << output.shift
-    second = solve(weights, [first.bounds[n] for n in nodes], bias + constant @ combine, adder_inputs=adder_inputs)
+    second = adder_graph(
+        weights, [first.bounds[n] for n in nodes], bias + constant @ combine, adder_inputs=adder_inputs
+    )
     known = len(first.bounds)
 
     def moved(term: Term) -> Term:

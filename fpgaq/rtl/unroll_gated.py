@@ -12,10 +12,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fpgaq.cmvm import Adder, AdderGraph, Term, solve
+from fpgaq.cmvm import Adder, AdderGraph, Term
 from fpgaq.ir.node import Bounds
 from fpgaq.ir.ops import GatedMatMul
 from fpgaq.ir.types import FixedType, Rounding
+from fpgaq.rtl.adder_graphs import adder_graph
 from fpgaq.rtl.datapath import Cast, Constant, Datapath, Interval, Masked, Ref, Stair, Sum
 
 
@@ -36,7 +37,7 @@ def unroll_gated(
         Operands of an adder that the device has for free.
     """
     high_bits = [_high_bits(path, ref, node.low_bits) for ref in inputs]
-    predict = solve(node.weight, [path.ref_bounds(r) for r in high_bits], adder_inputs=adder_inputs)
+    predict = adder_graph(node.weight, [path.ref_bounds(r) for r in high_bits], adder_inputs=adder_inputs)
     high = _AdderGraphWriter(path, predict, high_bits).outputs()
     gates, can_open = [], []
     for ref, threshold in zip(high, node.thresholds.tolist(), strict=True):
@@ -47,7 +48,7 @@ def unroll_gated(
     low_bits = [_low_bits(path, ref, node.low_bits) for ref in inputs]
     # With zero among the inputs, what stands behind a closed gate lies within the bounds of every adder.
     bounds = [(0, path.ref_bounds(ref)[1]) for ref in low_bits]
-    update = solve(node.weight * np.array(can_open), bounds, adder_inputs=adder_inputs)
+    update = adder_graph(node.weight * np.array(can_open), bounds, adder_inputs=adder_inputs)
     low = _AdderGraphWriter(path, update, low_bits, gates).outputs()
     hulls = zip(result.lo.tolist(), result.hi.tolist(), strict=True)
     return [_joined(path, a, b, node.low_bits, hull) for a, b, hull in zip(high, low, hulls, strict=True)]
