@@ -98,17 +98,19 @@ class FixedType:
 
     @classmethod
     def parse(cls, text: str) -> tuple[FixedType, Rounding, Overflow]:
-        """Read hls4ml's spelling, for example ``fixed<16,6,RND,SAT>`` or ``ap_uint<4>``."""
+        """Read hls4ml's spelling, for example ``fixed<16,6,RND,SAT>``, ``ap_uint<4>`` or ``ac_fixed<8,3,false>``."""
         match = _SPELLING.fullmatch(text.strip())
         if match is None:
             raise ConfigError(f"{text!r} is not a precision; write for example 'fixed<16,6>' or 'ufixed<8,0,RND,SAT>'")
-        unsigned, kind, arguments = match.groups()
+        prefix, unsigned, kind, arguments = match.groups()
         parts = [p.strip() for p in arguments.split(",")]
         numbers, modes = (parts[:1], parts[1:]) if kind == "int" else (parts[:2], parts[2:])
+        if prefix == "ac_" and modes and modes[0] in ("true", "false"):
+            unsigned = "u" if modes.pop(0) == "false" else ""
         try:
             width, integer = int(numbers[0]), int(numbers[-1])
-            rounding = Rounding(modes[0].removeprefix("AP_")) if modes else Rounding.TRN
-            overflow = Overflow(modes[1].removeprefix("AP_")) if len(modes) > 1 else Overflow.WRAP
+            rounding = Rounding(re.sub("^A[CP]_", "", modes[0])) if modes else Rounding.TRN
+            overflow = Overflow(re.sub("^A[CP]_", "", modes[1])) if len(modes) > 1 else Overflow.WRAP
         except ValueError as error:
             raise ConfigError(f"{text!r} is not a precision: {error}") from None
         if len(modes) > 3 or modes[2:] not in ([], ["0"]) or (kind == "fixed" and len(numbers) < 2):
@@ -122,7 +124,7 @@ class FixedType:
         return f"{'' if self.signed else 'u'}fixed<{self.width},{self.integer_bits}>"
 
 
-_SPELLING = re.compile(r"(?:ap_|ac_)?(u?)(fixed|int)\s*<([^<>]*)>")
+_SPELLING = re.compile(r"(ap_|ac_)?(u?)(fixed|int)\s*<([^<>]*)>")
 
 
 def signed_bits(value: int) -> int:

@@ -43,16 +43,14 @@ def test_parse_reads_integers_as_hls4ml_does(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["ac_fixed<8,3>", "ac_fixed<8,3,true>", "ac_fixed<8,3,false,AC_RND,AC_SAT>", "ac_int<4,false>"]
 )
-def test_quartus_spellings_are_read_right_or_refused(text: str) -> None:
+def test_quartus_spellings(text: str) -> None:
     """The third argument of ac_fixed is the sign: it must never be lost."""
     from hls4ml.backends.fpga.fpga_backend import FPGABackend
 
-    try:
-        type_, _, _ = FixedType.parse(text)
-    except ConfigError:
-        return
+    type_, rounding, overflow = FixedType.parse(text)
     theirs = FPGABackend.convert_precision_string(text)
     assert (type_.width, type_.integer_bits, type_.signed) == (theirs.width, theirs.integer, theirs.signed)
+    assert (rounding, overflow) == ((Rounding.RND, Overflow.SAT) if "RND" in text else (Rounding.TRN, Overflow.WRAP))
 
 
 @pytest.mark.parametrize("width", [1, 2, 17])
