@@ -23,6 +23,12 @@ class Bounds(NamedTuple):
         """Interval that holds every element."""
         return int(self.lo.min()), int(self.hi.max())
 
+    @property
+    def channels(self) -> Bounds:
+        """Interval of every channel (last axis) that holds it at all positions."""
+        axes = tuple(range(self.lo.ndim - 1))
+        return Bounds(self.lo.min(axis=axes), self.hi.max(axis=axes))
+
 
 class Operand(NamedTuple):
     """What a node sees of one of its inputs."""

@@ -16,15 +16,21 @@ from fpgaq.ir.ops import (
     GatedMatMul,
     Input,
     MatMul,
+    Pad,
     Relu,
     Requantize,
     Reshape,
     Staircases,
     Thresholds,
+    WindowAverage,
+    WindowMax,
+    Windows,
     softmax,
 )
 
 WIDE = 64
+#: Operations that need at least one spatial axis.
+SPATIAL = ("pad", "windows")
 
 
 def exactly_typed(node: Node, operands: list[Operand]) -> Node:
@@ -78,23 +84,48 @@ def random_node(kind: str, name: str, source: str, x: Operand, rng: np.random.Ge
     if kind == "softmax":
         tables = {"exponentials": softmax.exp_table(), "inverses": softmax.inverse_table(channels)}
         return softmax.Softmax(**common, type=softmax.TABLE_TYPE, source_frac=frac, **tables)
+    if kind in ("pad", "windows", "window_average", "window_max"):
+        return random_spatial_node(kind, common, x, rng)
+    assert kind == "argmax"
     return ArgMax(**common, type=FixedType(WIDE, 0, False))
+
+
+def random_spatial_node(kind: str, common: dict[str, object], x: Operand, rng: np.random.Generator) -> Node:
+    """Return an operation on images or series."""
+    same, axes = FixedType(WIDE, x.type.frac, True), len(x.shape) - 1
+    if kind == "pad":
+        margins = rng.integers(0, 2, (2, axes)).tolist()
+        return Pad(
+            **common, type=same, before=tuple(margins[0]), after=tuple(margins[1]), value=int(rng.integers(-3, 4))
+        )
+    if kind == "windows":
+        size = tuple(int(rng.integers(1, min(n, 2) + 1)) for n in x.shape[:-1])
+        stride = tuple(int(s) for s in rng.integers(1, 3, axes))
+        return Windows(**common, type=x.type, size=size, stride=stride, dilation=(1,) * axes)
+    positions = int(rng.choice([n for n in range(1, x.shape[-1] + 1) if x.shape[-1] % n == 0]))
+    if kind == "window_max":
+        return WindowMax(**common, type=same, positions=positions)
+    type_, divisors = FixedType(WIDE, x.type.frac + int(rng.integers(0, 3)), True), rng.integers(1, 4, x.shape[:-1])
+    return WindowAverage(**common, type=type_, positions=positions, divisors=divisors, source_frac=x.type.frac)
 
 
 def random_graph(seed: int, length: int = 6) -> Graph:
     """Return a chain of random operations on an input of 2 or 3 elements of 1 to 3 bits."""
     rng = np.random.default_rng(seed)
     type_ = FixedType(int(rng.integers(1, 4)), int(rng.integers(-1, 3)), bool(rng.integers(2)))
-    shape = [(2,), (3,), (2, 1)][rng.integers(3)]
+    shape = [(2,), (3,), (2, 1), (3, 1), (2, 1, 1)][rng.integers(5)]
     nodes: list[Node] = [Input(name="x", inputs=(), type=type_, layer="x", shape=shape)]
     operand = Operand(type_, nodes[0].infer([]))
     kinds = ["matmul", "affine", "relu", "clip", "requantize", "thresholds", "reshape", "gated_matmul"]
+    kinds += ["pad", "windows", "window_average", "window_max"]
     for k in range(length):
         kind = kinds[rng.integers(len(kinds))]
         if kind == "gated_matmul" and (operand.bounds.hull[0] < 0 or len(operand.shape) > 1):
             kind = "relu"
+        if kind in SPATIAL and len(operand.shape) == 1:
+            kind = "affine"
         node = random_node(kind, f"n{k}", nodes[-1].name, operand, rng)
-        if kind not in ("requantize", "reshape"):
+        if kind not in ("requantize", "reshape", "windows"):
             node = exactly_typed(node, [operand])
         nodes.append(node)
         operand = Operand(node.type, node.infer([operand]))

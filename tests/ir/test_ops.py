@@ -14,7 +14,7 @@ import pytest
 from fraction_model import cast_code
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_graphs import WIDE, every_input, exactly_typed, random_node
+from random_graphs import SPATIAL, WIDE, every_input, exactly_typed, random_node
 
 from fpgaq.errors import FpgaqError, ModelError
 from fpgaq.ir import FixedType, Graph, Overflow, Rounding, golden
@@ -27,11 +27,15 @@ from fpgaq.ir.ops import (
     GatedMatMul,
     Input,
     MatMul,
+    Pad,
     Relu,
     Requantize,
     Reshape,
     Staircases,
     Thresholds,
+    WindowAverage,
+    WindowMax,
+    Windows,
     softmax,
 )
 
@@ -54,8 +58,12 @@ def softmax_by_hand(node: softmax.Softmax, x: list[int]) -> list[int]:
     return [round(Fraction(v * inverse, 1 << 16)) for v in e]
 
 
-def value_by_hand(node: Node, x: list[int]) -> list[int]:
+def value_by_hand(node: Node, x: list[int], shape: tuple[int, ...]) -> list[int]:
     """Compute one sample, flattened, with Python integers."""
+    if isinstance(node, (Pad, Windows)):
+        return series_by_hand(node, x)
+    if isinstance(node, (WindowAverage, WindowMax)):
+        return reduced_by_hand(node, x, shape[-1])
     if isinstance(node, MatMul):
         rows = [x[k : k + node.n_in] for k in range(0, len(x), node.n_in)]
         columns = [node.weight[:, j].tolist() for j in range(node.n_out)]
@@ -85,6 +93,28 @@ def value_by_hand(node: Node, x: list[int]) -> list[int]:
     return x
 
 
+def series_by_hand(node: Pad | Windows, x: list[int]) -> list[int]:
+    """One channel and one axis; `ops/test_spatial.py` has the others."""
+    if isinstance(node, Pad):
+        return [node.value] * node.before[0] + x + [node.value] * node.after[0]
+    starts = range(0, len(x) - node.size[0] + 1, node.stride[0])
+    return [x[k + tap] for k in starts for tap in range(node.size[0])]
+
+
+def reduced_by_hand(node: WindowAverage | WindowMax, x: list[int], length: int) -> list[int]:
+    channels = length // node.positions
+    results = []
+    for at in range(0, len(x), length):
+        for c in range(channels):
+            window = x[at + c : at + length : channels]
+            if isinstance(node, WindowMax):
+                results.append(max(window))
+            else:
+                divisor = int(node.divisors.reshape(-1)[at // length])
+                results.append(math.trunc(Fraction(sum(window) << node.shift, divisor)))
+    return results
+
+
 def gated_by_hand(node: GatedMatMul, x: list[int]) -> list[int]:
     results = []
     for column, threshold in zip(node.weight.T.tolist(), node.thresholds.tolist(), strict=True):
@@ -106,16 +136,16 @@ def test_values_and_bounds_on_every_input(seed: int, kind: str) -> None:
         inputs=(),
         type=type_,
         layer="x",
-        shape=(3,) if kind in ("argmax", "gated_matmul", "softmax") else [(2,), (2, 1)][seed % 2],
+        shape=(3,) if kind in ("argmax", "gated_matmul", "softmax") else [(2,), (2, 1)][seed % 2 or kind in SPATIAL],
     )
     node = random_node(kind, "n", "x", operand_of(source), rng)
-    if kind not in ("requantize", "reshape", "softmax"):
+    if kind not in ("requantize", "reshape", "softmax", "windows"):
         node = exactly_typed(node, [operand_of(source)])
     graph = Graph("one", [source, node], ("n",))
     x = every_input(graph)
     values = golden.run(graph, [x])[0]
     assert values.dtype == np.int64
-    by_hand = [value_by_hand(node, sample.reshape(-1).tolist()) for sample in x]
+    by_hand = [value_by_hand(node, sample.reshape(-1).tolist(), source.shape) for sample in x]
     assert values.reshape(len(x), -1).tolist() == by_hand
     bounds = graph.bounds["n"]
     assert bounds.lo.shape == values.shape[1:]
@@ -290,6 +320,7 @@ def test_constants_cannot_be_changed() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_operation_describes_itself(kind: str) -> None:
     x = X if kind != "gated_matmul" else dataclasses.replace(X, type=FixedType(3, 0, False))
+    x = x if kind not in SPATIAL else dataclasses.replace(X, shape=(2, 1))
     node = random_node(kind, "n", "x", operand_of(x), np.random.default_rng(1))
     assert node.op == kind
     assert "\n" not in node.describe()

@@ -7,6 +7,7 @@ from fpgaq.ir.ops.softmax import Softmax
 from fpgaq.ir.ops.spatial import Pad, WindowMax, Windows
 from fpgaq.ir.ops.staircases import Staircases
 from fpgaq.ir.ops.structure import ArgMax, Input, Reshape
+from fpgaq.ir.ops.window_average import WindowAverage
 
 #: Every operation by its name in files.
 OPS = {
@@ -25,6 +26,7 @@ OPS = {
         Softmax,
         Staircases,
         Thresholds,
+        WindowAverage,
         WindowMax,
         Windows,
     )
@@ -45,6 +47,7 @@ __all__ = [
     "Softmax",
     "Staircases",
     "Thresholds",
+    "WindowAverage",
     "WindowMax",
     "Windows",
 ]

@@ -11,7 +11,7 @@ import numpy as np
 
 from fpgaq.errors import ConfigError
 from fpgaq.ir.node import Bounds, Node, Operand, checked_bounds, frozen_array
-from fpgaq.ir.types import IntArray
+from fpgaq.ir.types import INT64_LIMIT, IntArray
 from fpgaq.quantize.formats.base import WeightFormat
 
 
@@ -101,10 +101,16 @@ class MatMul(Node):
             raise self.fail(f"input of shape {list(x.shape)} does not fit a {self.n_in}x{self.n_out} matrix")
         if self.type.frac != x.type.frac + self.weight_frac:
             raise self.fail(f"result with {self.type.frac} fraction bits, {x.type.frac + self.weight_frac} are exact")
-        # Python integers: the bound itself may not fit int64, and must then be reported.
-        weight, lo, hi = (a.astype(object) for a in (self.weight, x.bounds.lo, x.bounds.hi))
+        # Python integers where a bound may not fit int64: it must then be reported. They are slow on images.
+        kind = np.int64 if self.largest_partial_sum(x.bounds) <= INT64_LIMIT else object
+        weight, lo, hi = (a.astype(kind) for a in (self.weight, x.bounds.lo, x.bounds.hi))
         up, down = np.maximum(weight, 0), np.minimum(weight, 0)
         return checked_bounds(self, lo @ up + hi @ down + self.bias, hi @ up + lo @ down + self.bias)
+
+    def largest_partial_sum(self, x: Bounds) -> int:
+        """Bound on any sum of a part of the terms, in units of the result."""
+        reach = np.maximum(np.abs(x.lo), np.abs(x.hi)).reshape(-1, self.n_in).max(axis=0).astype(object)
+        return int((reach @ np.abs(self.weight).astype(object) + np.abs(self.bias)).max())
 
     def evaluate(self, values: Sequence[IntArray]) -> IntArray:
         return values[0] @ self.weight + self.bias

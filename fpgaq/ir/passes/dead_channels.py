@@ -55,7 +55,7 @@ def _between(graph: Graph, node: Node) -> list[str] | None:
 
 def _alive(graph: Graph, matrix: MatMul) -> tuple[np.ndarray, IntArray]:
     """Return which inputs of a matrix matter, and its bias with those that are constant."""
-    x = graph.bounds[matrix.inputs[0]]
+    x = graph.bounds[matrix.inputs[0]].channels
     constant = x.lo == x.hi
     bias = matrix.bias + x.lo[constant] @ matrix.weight[constant]
     return np.any(matrix.weight != 0, axis=1) & ~constant, bias

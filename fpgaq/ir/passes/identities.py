@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
+
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Node
-from fpgaq.ir.ops import Clip, Relu, Requantize, Reshape
+from fpgaq.ir.ops import Clip, Pad, Relu, Requantize, Reshape, WindowAverage, WindowMax, Windows
 from fpgaq.ir.types import FixedType
 
 
@@ -34,6 +36,14 @@ def _is_identity(graph: Graph, node: Node) -> bool:
         return lo >= 0
     if isinstance(node, Clip):
         return node.least <= lo and hi <= node.most
+    if isinstance(node, Pad):
+        return not any((*node.before, *node.after))
+    if isinstance(node, Windows):
+        return node.positions == max(node.stride) == 1
+    if isinstance(node, WindowMax):
+        return node.positions == 1
+    if isinstance(node, WindowAverage):
+        return node.positions == 1 and bool(np.all(node.divisors == 1))
     return isinstance(node, Requantize) and node.shift == 0 and node.type.covers(lo, hi)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from fpgaq.cmvm.csd import digit_counts
 from fpgaq.ir.graph import Graph
-from fpgaq.ir.node import Bounds, Node, Operand
+from fpgaq.ir.node import Bounds, Node
 from fpgaq.ir.ops import Affine, Clip, Relu, Requantize, Staircases, Thresholds
 from fpgaq.ir.types import IntArray, Overflow, shift_round, signed_bits
 
@@ -30,8 +30,9 @@ def merge_staircases(graph: Graph) -> Graph:
         chain = _chain(graph, node)
         if not any(isinstance(n, Affine) for n in chain):
             continue
-        merged = _staircases(chain, graph.operand(chain[0].inputs[0]))
-        if merged is not None and _cost(merged, graph.bounds[chain[0].inputs[0]]) < _arithmetic_cost(graph, chain):
+        bounds = graph.bounds[chain[0].inputs[0]].channels  # one staircase for all positions of a channel
+        merged = _staircases(chain, bounds)
+        if merged is not None and _cost(merged, bounds) < _arithmetic_cost(graph, chain):
             replaced[node.name] = merged
             dropped.update(n.name for n in chain[:-1])
     nodes = [replaced.get(n.name, n) for n in graph.nodes.values() if n.name not in dropped]
@@ -48,7 +49,7 @@ def _chain(graph: Graph, last: Node) -> list[Node]:
         if len(graph.consumers(before.name)) != 1 or before.name in graph.outputs:
             break
         chain.insert(0, before)
-    return chain if chain and len(graph.bounds[last.name].lo.shape) == 1 else []
+    return chain
 
 
 def _is_monotone(graph: Graph, node: Node) -> bool:
@@ -58,12 +59,12 @@ def _is_monotone(graph: Graph, node: Node) -> bool:
     return node.type.covers(int(lo), int(hi))
 
 
-def _staircases(chain: Sequence[Node], source: Operand) -> Staircases | None:
-    lo, hi = source.bounds
+def _staircases(chain: Sequence[Node], bounds: Bounds) -> Staircases | None:
+    lo, hi = bounds
     first, last = _evaluate(chain, lo), _evaluate(chain, hi)
     if np.abs(last - first).max() > MAX_STEPS:
         return None
-    steps = [_steps(chain, c, source.bounds, int(a), int(b)) for c, (a, b) in enumerate(zip(first, last, strict=True))]
+    steps = [_steps(chain, c, bounds, int(a), int(b)) for c, (a, b) in enumerate(zip(first, last, strict=True))]
     width = max(max(len(t) for t, _ in steps), 1)
     thresholds = [[*t, *range(int(h) + 1, int(h) + 1 + width - len(t))] for (t, _), h in zip(steps, hi, strict=True)]
     codes = [[*c, *[c[-1]] * (width + 1 - len(c))] for _, c in steps]
@@ -125,7 +126,7 @@ def _arithmetic_cost(graph: Graph, chain: Sequence[Node]) -> float:
     total = 0.0
     for node in chain:
         if isinstance(node, Affine):
-            b = graph.bounds[node.name]
+            b = graph.bounds[node.name].channels
             for digits, bias, lo, hi in zip(digit_counts(node.scale), node.bias, b.lo, b.hi, strict=True):
                 operands = int(digits) + (bias != 0)
                 total += np.ceil((operands - 1) / 2) * max(signed_bits(int(lo)), signed_bits(int(hi)))

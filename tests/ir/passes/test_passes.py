@@ -13,7 +13,21 @@ from hypothesis import strategies as st
 from fpgaq.ir import golden
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Node
-from fpgaq.ir.ops import Affine, Clip, Input, MatMul, Relu, Requantize, Reshape, Staircases, Thresholds
+from fpgaq.ir.ops import (
+    Affine,
+    Clip,
+    Input,
+    MatMul,
+    Pad,
+    Relu,
+    Requantize,
+    Reshape,
+    Staircases,
+    Thresholds,
+    WindowAverage,
+    WindowMax,
+    Windows,
+)
 from fpgaq.ir.passes import (
     drop_dead_channels,
     drop_identities,
@@ -31,8 +45,8 @@ ANY = FixedType(60, 0, True)
 class Chain:
     """Builds a chain of nodes with exact types."""
 
-    def __init__(self, n: int, type_: FixedType) -> None:
-        self.nodes: list[Node] = [Input(name="x", inputs=(), type=type_, layer="x", shape=(n,))]
+    def __init__(self, n: int, type_: FixedType, image: tuple[int, ...] = ()) -> None:
+        self.nodes: list[Node] = [Input(name="x", inputs=(), type=type_, layer="x", shape=(*image, n))]
 
     def add(self, cls: type[Node], name: str, frac: int, **parameters: object) -> None:
         source = self.nodes[-1].name
@@ -55,9 +69,35 @@ class Chain:
             )
         )
 
+    def convolve(self, k: int, rng: np.random.Generator) -> None:
+        """Append what a convolution has in front of its matrix, or a pooling: all of them, but at random trivial."""
+        axes = len(self.shape) - 1
+
+        def each(least: int, most: int) -> tuple[int, ...]:
+            return tuple(int(v) for v in rng.integers(least, most + 1, axes))
+
+        if rng.random() < 0.5:
+            value = int(rng.integers(0, 2)) * self.nodes[-1].type.min
+            self.add(Pad, f"p{k}", self.frac, before=each(0, 1), after=each(0, 1), value=value)
+        size = tuple(int(rng.integers(1, min(n, 2) + 1)) for n in self.shape[:-1])
+        source = self.nodes[-1]
+        at = {"name": f"w{k}", "inputs": (source.name,), "layer": f"w{k}", "type": source.type}
+        self.nodes.append(Windows(**at, size=size, stride=each(1, 2), dilation=(1,) * axes))
+        positions = int(np.prod(size))
+        if rng.random() < 0.5:
+            self.add(WindowMax, f"x{k}", self.frac, positions=positions)
+        elif rng.random() < 0.5:
+            divisors = np.maximum(rng.integers(-1, 4, self.shape[:-1]), 1)
+            frac = self.frac + int(rng.integers(0, 2))
+            self.add(WindowAverage, f"v{k}", frac, positions=positions, divisors=divisors, source_frac=self.frac)
+
     @property
     def frac(self) -> int:
         return self.nodes[-1].type.frac
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.graph().bounds[self.nodes[-1].name].lo.shape
 
     def graph(self) -> Graph:
         return Graph("g", self.nodes, (self.nodes[-1].name,))
@@ -67,9 +107,12 @@ class Chain:
 def chains(draw: st.DrawFn) -> Graph:
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     n = int(rng.integers(1, 7))
-    chain = Chain(n, FixedType(int(rng.integers(1, 5)), int(rng.integers(0, 3)), bool(rng.integers(2))))
+    image = [(), (), (3,), (2, 3)][rng.integers(4)]
+    chain = Chain(n, FixedType(int(rng.integers(1, 5)), int(rng.integers(0, 3)), bool(rng.integers(2))), image)
     for k in range(int(rng.integers(1, 4))):
-        m = int(rng.integers(1, 7))
+        if image and rng.random() < 0.7:
+            chain.convolve(k, rng)
+        n, m = chain.shape[-1], int(rng.integers(1, 7))
         weight = rng.integers(-4, 5, (n, m)) * (rng.random((n, m)) < 0.5) * (rng.random((n, 1)) < 0.7)
         reuse = 1 if rng.random() < 0.8 else n * m
         chain.add(
@@ -84,7 +127,8 @@ def chains(draw: st.DrawFn) -> Graph:
         if rng.random() < 0.3:
             source = chain.nodes[-1]
             inputs = (source.name,)
-            chain.nodes.append(Reshape(name=f"l{k}", inputs=inputs, type=source.type, layer=f"l{k}", shape=(m,)))
+            at = {"name": f"l{k}", "inputs": inputs, "layer": f"l{k}", "type": source.type}
+            chain.nodes.append(Reshape(**at, shape=chain.shape))
         if rng.random() < 0.3:
             steps = np.unique(rng.integers(-40, 40, int(rng.integers(1, 4))))
             codes = np.cumsum(rng.integers(0, 3, steps.size + 1)) * rng.integers(1, 3) - rng.integers(0, 3)
@@ -94,7 +138,6 @@ def chains(draw: st.DrawFn) -> Graph:
         for c in range(int(rng.integers(0, 3))):
             type_ = FixedType(int(rng.integers(2, 9)), int(rng.integers(-1, 4)), bool(rng.integers(2)))
             chain.cast(f"q{k}{c}", type_, rng.choice(list(Rounding)), rng.choice(list(Overflow)))
-        n = m
     return chain.graph()
 
 
