@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
@@ -43,6 +43,8 @@ class Block:
         Bits and number of the elements of its vector.
     probe : str or None
         Graph node whose codes the output vector holds, None inside a layer.
+    beats : int
+        Beats of the output that a frame is.
     """
 
     hardware: LayerHardware
@@ -52,6 +54,7 @@ class Block:
     out_width: int
     out_count: int
     probe: str | None
+    beats: int = 1
 
 
 @dataclass(frozen=True)
@@ -87,11 +90,14 @@ class Dataflow:
         In topological order.
     sinks : tuple of str
         Streams that leave, in order; a stream may leave more than once.
+    frames : mapping of int
+        Beats of a frame, of the streams from outside that have several.
     """
 
     sources: Mapping[str, int]
     blocks: Sequence[Block]
     sinks: tuple[str, ...]
+    frames: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def bits(self) -> Mapping[str, int]:
@@ -99,8 +105,22 @@ class Dataflow:
         return {**self.sources, **{b.output: b.out_width * b.out_count for b in self.blocks}}
 
     @cached_property
+    def beats(self) -> Mapping[str, int]:
+        """Beats of a frame in every stream; 1 where a word is a whole vector."""
+        inputs = {stream: self.frames.get(stream, 1) for stream in self.sources}
+        return {**inputs, **{block.output: block.beats for block in self.blocks}}
+
+    @property
+    def has_frames(self) -> bool:
+        """Whether beats of some stream are less than a whole vector."""
+        return any(beats > 1 for beats in self.beats.values())
+
+    @cached_property
     def latency(self) -> Mapping[str, int]:
-        """Cycles from the first words at the inputs to the first word of every stream, without stalls."""
+        """Cycles from the first words at the inputs to the first word of every stream, without stalls.
+
+        Only where every word is a vector; see `fpgaq.rtl.timetable` for frames.
+        """
         latency = dict.fromkeys(self.sources, 0)
         for block in self.blocks:
             latency[block.output] = max(latency[i] for i in block.inputs) + block.hardware.latency

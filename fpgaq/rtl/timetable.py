@@ -1,89 +1,61 @@
-"""When each result leaves a design whose layers take longer for some vectors than for others.
+"""When each beat leaves a design whose layers take longer for some vectors, or give other beats than they take.
 
 The handshakes of the stage graph, cycle by cycle and without data: which stream is offered and taken when. It is exact
-because every block behaves alike: a vector that was accepted is offered a known number of cycles later, the next one
-may come a known number of cycles later, and the whole block stops while a result waits to be taken.
+because the model of every block is, see `fpgaq.rtl.engines`.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fpgaq.rtl.dataflow import Block, Dataflow, Edge
-
-_FOREVER = 1 << 62
+from fpgaq.rtl.dataflow import Dataflow, Edge
+from fpgaq.rtl.engines import make_engine
 
 
 @dataclass(frozen=True)
 class Timetable:
-    """Clocks of all transfers, counted from the first vector accepted, when nothing outside ever waits.
+    """Clocks of all transfers, counted from the first beat accepted, when nothing outside ever waits.
 
     Parameters
     ----------
     sinks : sequence of sequence of int
         Of every output of the design, in order.
+    beats : sequence of int
+        Beats of a result at every output.
     """
 
     sinks: Sequence[Sequence[int]]
+    beats: Sequence[int]
 
     def latency(self, sink: int) -> int:
-        """Cycles from the first vector accepted to its result."""
+        """Cycles from the first beat accepted to the first beat of its result."""
         return self.sinks[sink][0]
 
+    def complete(self, sink: int) -> int:
+        """Cycles from the first beat accepted to the last beat of its result."""
+        return self.sinks[sink][self.beats[sink] - 1]
+
     def gaps(self, sink: int) -> list[int]:
-        """Cycles between results."""
-        return [b - a for a, b in itertools.pairwise(self.sinks[sink])]
+        """Cycles between results, from last beat to last beat."""
+        beats = self.beats[sink]
+        return [b - a for a, b in itertools.pairwise(self.sinks[sink][beats - 1 :: beats])]
 
 
 def timetable(flow: Dataflow, cycles: Mapping[str, Sequence[int]], samples: int) -> Timetable:
-    """Return when the results of vectors that are offered back to back leave.
+    """Return when the results of vectors or frames that are offered back to back leave.
 
     Parameters
     ----------
     flow : Dataflow
     cycles : mapping of sequence of int
-        For how many cycles each vector keeps a block, by the stream that it makes; blocks that are not there always
-        take their II. The rest of the latency is the same for every vector.
+        For how many cycles each beat keeps a block, by the stream that it makes; blocks that are not there always
+        take their II. The rest of the latency is the same for every beat.
     samples : int
-        Vectors.
+        Vectors or frames.
     """
     return _Network(flow, cycles, samples).run()
-
-
-class _Engine:
-    """A block: vectors under way with the clock at which they are offered, in clocks that the block was not stopped."""
-
-    def __init__(self, block: Block, cycles: Sequence[int] | None) -> None:
-        self.block = block
-        self.cycles = cycles
-        self.behind = block.hardware.latency - block.hardware.ii
-        self.clock = self.free = self.accepted = 0
-        self.under_way: deque[int] = deque()
-
-    @property
-    def offers(self) -> bool:
-        return bool(self.under_way) and self.under_way[0] <= self.clock
-
-    def step(self, *, stopped: bool, accepts: bool) -> None:
-        """Let a clock pass."""
-        if stopped:
-            return
-        if self.offers:
-            self.under_way.popleft()
-        if accepts:
-            taken = self.block.hardware.ii if self.cycles is None else int(self.cycles[self.accepted])
-            self.under_way.append(self.clock + taken + self.behind)
-            self.free = self.clock + taken
-            self.accepted += 1
-        self.clock += 1
-
-    def idle(self) -> int:
-        """Return for how many clocks nothing changes by itself."""
-        offered = self.under_way[0] - self.clock if self.under_way else _FOREVER
-        return min(offered, self.free - self.clock if self.free > self.clock else _FOREVER)
 
 
 class _Network:
@@ -91,9 +63,9 @@ class _Network:
 
     def __init__(self, flow: Dataflow, cycles: Mapping[str, Sequence[int]], samples: int) -> None:
         self.flow = flow
-        self.samples = samples
-        self.engines = [_Engine(block, cycles.get(block.output)) for block in flow.blocks]
-        self.makers = {engine.block.output: engine for engine in self.engines}
+        self.engines = [make_engine(block.hardware, cycles.get(block.output)) for block in flow.blocks]
+        self.makers = {block.output: engine for block, engine in zip(flow.blocks, self.engines, strict=True)}
+        self.due = {stream: samples * beats for stream, beats in flow.beats.items()}
         self.sent = dict.fromkeys(flow.sources, 0)
         self.readers: dict[str, list[Edge]] = {stream: [] for stream in flow.bits}
         self.into: list[list[Edge]] = [[] for _ in flow.blocks]
@@ -109,13 +81,15 @@ class _Network:
 
     def run(self) -> Timetable:
         """Let clocks pass until every result has left."""
-        while any(len(clocks) < self.samples for clocks in self.sinks):
+        due = [self.due[stream] for stream in self.flow.sinks]
+        while any(len(clocks) < beats for clocks, beats in zip(self.sinks, due, strict=True)):
             self._step()
-        return Timetable([[clock - (self.start or 0) for clock in clocks] for clocks in self.sinks])
+        clocks = [[clock - (self.start or 0) for clock in clocks] for clocks in self.sinks]
+        return Timetable(clocks, [self.flow.beats[stream] for stream in self.flow.sinks])
 
     def _offered(self, stream: str) -> bool:
         if stream in self.sent:
-            return self.sent[stream] < self.samples
+            return self.sent[stream] < self.due[stream]
         return self.makers[stream].offers
 
     def _arrives(self, edge: Edge) -> bool:
@@ -132,22 +106,18 @@ class _Network:
             if edge.block is None:
                 ready[edge] = True
         moves: dict[str, bool] = {}
-        accepts, stopped = [False] * len(self.engines), [False] * len(self.engines)
+        free, taken = [False] * len(self.engines), [False] * len(self.engines)
         for number in reversed(range(len(self.engines))):  # ready runs backwards, as in the hardware
-            engine = self.engines[number]
-            output = engine.block.output
-            free = self._ready(output, ready)
-            moves[output] = engine.offers and free
-            stopped[number] = engine.offers and not free
+            engine, output = self.engines[number], self.flow.blocks[number].output
+            free[number] = self._ready(output, ready)
+            moves[output] = engine.offers and free[number]
             edges = self.into[number]
-            accepts[number] = (
-                not stopped[number] and engine.free <= engine.clock and all(self._waits(edge) for edge in edges)
-            )
+            taken[number] = engine.accepts(free[number]) and all(self._waits(edge) for edge in edges)
             # A join is ready only when it offers; a single reader may be ready for nothing, which moves nothing.
-            ready |= dict.fromkeys(edges, accepts[number])
+            ready |= dict.fromkeys(edges, taken[number])
         for source in self.sent:
             moves[source] = self._offered(source) and self._ready(source, ready)
-        self._move(moves, ready, accepts, stopped)
+        self._move(moves, ready, free, taken)
 
     def _ready(self, stream: str, ready: Mapping[Edge, bool]) -> bool:
         return all(self._takes(edge, ready) or self.taken[edge] for edge in self.readers[stream])
@@ -156,9 +126,9 @@ class _Network:
         return self.stored[edge] < edge.depth if edge.depth else ready[edge]
 
     def _move(
-        self, moves: Mapping[str, bool], ready: Mapping[Edge, bool], accepts: Sequence[bool], stopped: Sequence[bool]
+        self, moves: Mapping[str, bool], ready: Mapping[Edge, bool], free: Sequence[bool], taken: Sequence[bool]
     ) -> None:
-        changed = any(accepts) or any(moves.values())
+        changed = any(taken) or any(moves.values())
         pushed = {edge: self._arrives(edge) and self._takes(edge, ready) for edge in self.flow.edges}
         for edge, push in pushed.items():
             if edge.block is None and push:
@@ -175,10 +145,10 @@ class _Network:
                 self.start = self.clock if self.start is None else self.start
         quiet = 0
         if not changed:  # only counters run: straight to the clock at which one is done
-            running = [e.idle() for e, stop in zip(self.engines, stopped, strict=True) if not stop]
+            running = [e.idle(f) for e, f in zip(self.engines, free, strict=True)]
             quiet = max(min(running, default=1) - 1, 0)
         for number, engine in enumerate(self.engines):
-            if not stopped[number]:
-                engine.clock += quiet
-            engine.step(stopped=stopped[number], accepts=accepts[number])
+            if quiet:
+                engine.skip(quiet)
+            engine.step(free=free[number], taken=taken[number])
         self.clock += 1 + quiet

@@ -1,0 +1,330 @@
+"""Blocks that change the beats of a frame: margins, windows and collecting, in every clock under every kind of stall.
+
+All instances are fed from one stream in one build. What each took and gave is compared with the integer operations, and
+its handshakes with its model in every clock.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_stream_blocks import lint_everything, warnings, yosys
+
+from fpgaq import resources, toolchain
+from fpgaq.errors import ToolError
+from fpgaq.ir import FixedType, IntArray
+from fpgaq.ir.node import Bounds, Operand
+from fpgaq.ir.ops import Pad, Windows
+from fpgaq.rtl.engines import make_engine
+from fpgaq.rtl.stream_collect import StreamCollect
+from fpgaq.rtl.stream_pad import StreamPad
+from fpgaq.rtl.stream_window import StreamWindow
+from fpgaq.rtl.words import unpack
+from fpgaq.synth import simulate
+
+LIBRARY = resources.rtl_library()
+BLOCKS = ("stream_pad", "stream_window", "stream_collect")
+SIGNALS = ("in_ready", "out_valid", "out_last", "out_data")
+Cycle = dict[str, int]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A block, shape and type of its frames, and the operation that it computes; None puts a frame in one beat."""
+
+    hardware: StreamPad | StreamWindow | StreamCollect
+    shape: tuple[int, ...]
+    type: FixedType
+    node: Pad | Windows | None
+
+    @property
+    def name(self) -> str:
+        return self.hardware.name
+
+    @property
+    def in_bits(self) -> int:
+        return self.shape[-1] * self.type.width
+
+    @property
+    def beats(self) -> int:
+        return int(np.prod(self.shape[:-1]))
+
+    @cached_property
+    def result(self) -> tuple[int, int]:
+        """Beats and elements of a beat that a frame becomes."""
+        out = self.compute(np.zeros((1, *self.shape), np.int64))
+        return out.shape[1], out.shape[2]
+
+    @property
+    def out_type(self) -> FixedType:
+        return self.type if self.node is None else self.node.type
+
+    def compute(self, x: IntArray) -> IntArray:
+        """Frames of pixels as frames of beats, (frames, beats, elements)."""
+        if self.node is None:
+            return x.reshape(len(x), 1, -1)
+        out = self.node.evaluate([x])
+        return out.reshape(len(x), -1, out.shape[-1])
+
+    def codes(self, words: list[int]) -> IntArray:
+        """Words as frames; what lacks of the last one is zero."""
+        missing = -len(words) % self.beats
+        return unpack(words + [0] * missing, self.type, self.type.width, self.shape[-1]).reshape(-1, *self.shape)
+
+
+def source(shape: tuple[int, ...], type_: FixedType) -> Operand:
+    return Operand(type_, Bounds(np.full(shape, type_.min), np.full(shape, type_.max)))
+
+
+def pad(name: str, shape: tuple[int, ...], before: tuple[int, ...], after: tuple[int, ...], value: int = 0) -> Case:
+    """A margin; its value may need a wider type than the pixels."""
+    type_ = FixedType(3, 0, value >= 0 and len(shape) == 2)
+    wide = FixedType.from_interval(min(type_.min, value), max(type_.max, value), 0)
+    node = Pad(name=name, inputs=("x",), type=wide, layer=name, before=before, after=after, value=value)
+    node.infer([source(shape, type_)])
+    return Case(StreamPad(name, node, source(shape, type_)), shape, type_, node)
+
+
+def window(
+    name: str,
+    shape: tuple[int, ...],
+    size: tuple[int, ...],
+    stride: tuple[int, ...] | None = None,
+    dilation: tuple[int, ...] | None = None,
+    width: int = 4,
+) -> Case:
+    type_, ones = FixedType(width, 0, False), (1,) * len(size)
+    node = Windows(
+        name=name,
+        inputs=("x",),
+        type=type_,
+        layer=name,
+        size=size,
+        stride=stride or ones,
+        dilation=dilation or ones,
+    )
+    node.infer([source(shape, type_)])
+    return Case(StreamWindow(name, node, source(shape, type_)), shape, type_, node)
+
+
+def collect(name: str, shape: tuple[int, ...], width: int) -> Case:
+    type_ = FixedType(width, 0, False)
+    beats = int(np.prod(shape[:-1]))
+    return Case(StreamCollect(name, width * shape[-1], beats), shape, type_, None)
+
+
+def cases() -> list[Case]:
+    return [
+        pad("p_all", (3, 4, 2), (1, 1), (1, 1)),
+        pad("p_before", (2, 3, 1), (2, 1), (0, 0)),
+        pad("p_after", (2, 3, 1), (0, 0), (1, 2), 3),
+        pad("p_none", (2, 2, 3), (0, 0), (0, 0)),
+        pad("p_one", (1, 1, 1), (2, 3), (1, 2), -1),
+        pad("p_wide", (2, 2, 2), (1, 0), (0, 1), 100),
+        pad("p_wide_signed", (2, 2, 2), (0, 1), (1, 0), -100),
+        pad("p_rows", (4, 1, 2), (1, 0), (2, 0)),
+        pad("p_series", (5, 2), (2,), (1,)),
+        pad("p_series_wide", (1, 3), (0,), (3,), 9),
+        window("w_3x3", (5, 6, 2), (3, 3)),
+        window("w_wide", (4, 4, 9), (2, 2), width=8),
+        window("w_bits", (4, 5, 1), (2, 3), width=1),
+        window("w_1x1", (3, 3, 2), (1, 1)),
+        window("w_1x1_stride", (5, 4, 1), (1, 1), (2, 3)),
+        window("w_stride", (6, 7, 1), (3, 3), (2, 2)),
+        window("w_uneven", (7, 6, 1), (2, 3), (3, 2)),
+        window("w_over_stride", (7, 8, 1), (2, 2), (3, 4)),
+        window("w_pool", (4, 6, 3), (2, 2), (2, 2)),
+        window("w_row", (3, 5, 1), (1, 3), (2, 1)),
+        window("w_column", (5, 3, 2), (3, 1), (1, 2)),
+        window("w_all", (3, 4, 1), (3, 4)),
+        window("w_dilated", (6, 7, 1), (2, 3), None, (2, 2)),
+        window("w_dilated_stride", (8, 9, 1), (3, 2), (1, 2), (2, 5)),
+        window("w_narrow", (6, 1, 2), (3, 1)),
+        window("w_narrow_dilated", (7, 1, 2), (2, 1), (2, 1), (3, 1)),
+        window("w_flat", (1, 7, 2), (1, 3), (1, 2)),
+        window("w_pixel", (1, 1, 3), (1, 1)),
+        window("w_deep", (3, 130, 1), (3, 2), (1, 30), (1, 1)),
+        window("w_block_ram", (3, 260, 1), (2, 2), (1, 50)),
+        window("w_series", (9, 2), (3,)),
+        window("w_series_causal", (11, 1), (3,), (2,), (3,)),
+        window("w_series_all", (4, 3), (4,)),
+        collect("c_image", (2, 3, 2), 3),
+        collect("c_two", (2, 1), 1),
+        collect("c_series", (5, 3), 4),
+    ]
+
+
+def write(folder: Path, found: list[Case]) -> list[Path]:
+    """Write the library blocks, the modules and a top with all of them side by side."""
+    folder.mkdir(parents=True, exist_ok=True)
+    bits = max(case.in_bits for case in found)
+    ports, body = [f"input logic clk, rst_n, in_valid, in_last, out_ready, input logic [{bits - 1}:0] in_data"], []
+    for case in found:
+        out = case.result[1] * case.out_type.width
+        ports.append(f"output logic {', '.join(f'{case.name}_{s}' for s in SIGNALS[:3])}")
+        ports.append(f"output logic [{out - 1}:0] {case.name}_out_data")
+        outputs = ", ".join(f".{s}({case.name}_{s})" for s in SIGNALS)
+        data = f"in_data[{case.in_bits - 1}:0]"
+        body.append(
+            f"{case.name} u_{case.name} (.clk, .rst_n, .in_valid, .in_last, .out_ready, .in_data({data}), {outputs});"
+        )
+    texts = {m.name: str(m) for case in found for m in case.hardware.modules()}
+    texts |= {"frames": "module frames (\n    " + ",\n    ".join(ports) + "\n);\n" + "\n".join(body) + "\nendmodule\n"}
+    texts |= {name: (LIBRARY / f"{name}.sv").read_text() for name in BLOCKS}
+    for name, text in texts.items():
+        (folder / f"{name}.sv").write_text(text)
+    return [folder / f"{name}.sv" for name in texts]
+
+
+def stimulus(bits: int, length: int = 700, full_speed: int = 1700) -> list[Cycle]:
+    """Random pixels: idle cycles x back-pressure, a reset in mid-frame between any two of them.
+
+    At full speed there are two frames even of the largest case.
+    """
+    rng = random.Random(3)
+    cycles: list[Cycle] = []
+    for valid in (1.0, 0.5, 0.15):
+        for ready in (1.0, 0.5, 0.15, 0.0):
+            for k in range(full_speed if valid * ready == 1 else length if ready else 60):
+                on = {"in_valid": int(rng.random() < valid), "out_ready": int(rng.random() < ready)}
+                reset = {"rst_n": int(k >= 2), "in_last": rng.getrandbits(1)}
+                cycles.append({**reset, **on, "in_data": rng.getrandbits(bits)})
+    return cycles
+
+
+def run(folder: Path, found: list[Case]) -> dict[str, str | None]:
+    """Simulate; return what is wrong with each instance."""
+    cycles = stimulus(max(case.in_bits for case in found))
+    outputs = [f"{case.name}_{signal}" for case in found for signal in SIGNALS]
+    sources = sorted((folder / "rtl").glob("*.sv"))
+    rows = simulate(
+        sources, "frames", cycles, inputs=list(cycles[0]), outputs=outputs, work=folder / "sim", clock="clk"
+    )
+    return {case.name: trouble(case, cycles, rows) for case in found}
+
+
+def trouble(case: Case, cycles: list[Cycle], rows: list[Cycle]) -> str | None:
+    """Compare the handshakes with the model clock by clock, then what went in with what came out between resets."""
+    engine = make_engine(case.hardware)
+    taken: list[int] = []
+    given: list[tuple[int, int]] = []
+    for k, (cycle, row) in enumerate(zip(cycles, rows, strict=True)):
+        seen = {signal: row[f"{case.name}_{signal}"] for signal in SIGNALS}
+        if not cycle["rst_n"]:
+            wrong = difference(case, taken, given)
+            if wrong:
+                return f"before cycle {k}: {wrong}"
+            engine, taken, given = make_engine(case.hardware), [], []
+            continue
+        free, offers = bool(cycle["out_ready"]), engine.offers
+        if seen["out_valid"] != offers:
+            return f"cycle {k}: out_valid is {seen['out_valid']}"
+        if seen["in_ready"] != engine.accepts(free):
+            return f"cycle {k}: in_ready is {seen['in_ready']}"
+        took = bool(cycle["in_valid"] and seen["in_ready"])
+        if took:
+            taken.append(cycle["in_data"] & ((1 << case.in_bits) - 1))
+        if offers and free:
+            given.append((seen["out_data"], seen["out_last"]))
+        engine.step(free=free, taken=took)
+    return difference(case, taken, given)
+
+
+def difference(case: Case, taken: list[int], given: list[tuple[int, int]]) -> str | None:
+    """That beats are neither lost nor surplus, the model has found: values, and the end of every frame."""
+    if not given:
+        return None
+    beats, elements = case.result
+    want = case.compute(case.codes(taken)).reshape(-1, elements)[: len(given)]
+    got = unpack([word for word, _ in given], case.out_type, case.out_type.width, elements)
+    if got.shape != want.shape:
+        return f"{len(got)} beats came from {len(taken)}, which make {len(want)}"
+    wrong = np.flatnonzero(np.any(got != want, axis=1))
+    if wrong.size:
+        return f"beat {wrong[0]}: got {got[wrong[0]]}, want {want[wrong[0]]}"
+    ends = [last for k, (_, last) in enumerate(given) if case.node is not None and last != (k % beats == beats - 1)]
+    return f"{len(ends)} wrong ends of frames" if ends else None
+
+
+def test_every_shape_under_every_stall(tmp_path: Path) -> None:
+    found = cases()
+    assert all(2 * max(case.beats, case.result[0]) < 1690 for case in found)  # back to back
+    toolchain.lint(write(tmp_path / "rtl", found), "frames")
+    assert run(tmp_path, found) == dict.fromkeys([case.name for case in found])
+
+
+FAULTS = [
+    ("stream_window", "COL_W'(COLS - 1)", "COL_W'(COLS - 2)"),
+    ("stream_window", "DOWN_W'(STRIDE_H - 1)", "DOWN_W'(STRIDE_H)"),
+    ("stream_window", "address == ADDRESS_W'(DEPTH - 1)", "address == ADDRESS_W'(DEPTH - 2)"),
+    ("stream_window", "row == ROW_W'(LAST_ROW)", "row == ROW_W'(ROWS - 1)"),
+    ("stream_window", "out_ready | ~out_valid", "1'b1"),
+    ("stream_window", "row <= end_of_frame ? '0", "row <= end_of_row ? row"),
+    ("stream_pad", "col < COL_W'(LEFT + COLS)", "col < COL_W'(LEFT + COLS + 1)"),
+    ("stream_pad", "full | ~(in_frame | first)", "full | ~in_frame"),
+    ("stream_pad", "in_frame & out_ready);", "out_ready);"),
+    ("stream_collect", "last_beat ? '0", "last_beat ? 1"),
+    ("stream_collect", "out_ready | ~out_valid", "1'b1"),
+]
+
+
+def test_planted_faults_are_found(tmp_path: Path) -> None:
+    """One fault a copy of a block; all copies are in one build, on a case that shows it."""
+    shown = {
+        "stream_window": window("w", (6, 7, 1), (3, 3), (2, 3)),
+        "stream_pad": pad("p", (3, 4, 2), (1, 1), (1, 1)),
+        "stream_collect": collect("c", (2, 3, 2), 3),
+    }
+    found = [
+        Case(type(case.hardware)(**{**vars(case.hardware), "name": f"f{k}"}), case.shape, case.type, case.node)
+        for k, (block, _, _) in enumerate(FAULTS)
+        for case in [shown[block]]
+    ]
+    folder = tmp_path / "rtl"
+    write(folder, found)
+    for k, (block, right, wrong) in enumerate(FAULTS):
+        text = (LIBRARY / f"{block}.sv").read_text()
+        assert right in text, right
+        (folder / f"{block}_{k}.sv").write_text(
+            text.replace(right, wrong).replace(f"module {block}", f"module {block}_{k}")
+        )
+        module = folder / f"f{k}.sv"
+        module.write_text(module.read_text().replace(f"{block} #", f"{block}_{k} #"))
+    said = run(tmp_path, found)
+    assert [fault for fault, case in zip(FAULTS, found, strict=True) if said[case.name] is None] == []
+
+
+# --- parameters and tools ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("block", "parameters", "message"),
+    [
+        ("stream_pad", "COLS(0)", "PIXEL_W, ROWS and COLS must be at least 1"),
+        ("stream_window", "KERNEL_H(0)", "PIXEL_W, KERNEL_H and KERNEL_W must be at least 1"),
+        ("stream_window", "STRIDE_W(0)", "strides and dilations must be at least 1"),
+        ("stream_window", "COLS(2)", "the window is larger than the frame"),
+        ("stream_window", "DILATION_H(2)", "the window is larger than the frame"),
+        ("stream_collect", "BEATS(1)", "BEATS must be at least 2"),
+        ("stream_collect", "WIDTH(0)", "WIDTH must be at least 1"),
+    ],
+)
+def test_wrong_parameters_stop_elaboration(block: str, parameters: str, message: str, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.sv"
+    wrong.write_text(f"module wrong (input logic clk);\n  {block} #(.{parameters}) u (.clk(clk));\nendmodule\n")
+    with pytest.raises(ToolError, match=message):
+        lint_everything([wrong, LIBRARY / f"{block}.sv"], "wrong")
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_default_parameters_are_lint_clean(block: str) -> None:
+    toolchain.lint([LIBRARY / f"{block}.sv"], block)
+
+
+def test_yosys_reads_every_instance_without_a_warning(tmp_path: Path) -> None:
+    assert warnings(yosys(write(tmp_path, cases()), "frames")) == []
