@@ -85,7 +85,7 @@ class FpgaqBackend(VitisBackend):
         front = flow("exact", [f"{NAME}:{p}" for p in ("separate_head", "derive_types")], [])
         init = flow("init_layers", list(get_flow("vivado:init_layers").optimizers), [front])
         optimize = flow("representation", list(_VIVADO_OPTIMIZE), [init])
-        types = flow("specific_types", list(_VIVADO_TYPES), [optimize])
+        types = flow("specific_types", [*_VIVADO_TYPES, f"{NAME}:write_windows"], [optimize])
         own = flow("own_templates", self._get_layer_templates, [types])
         templates = flow(
             "apply_templates",
@@ -167,7 +167,8 @@ _SHARED = ("clock_period", "io_type")
 
 def register(*, register_backend: Any, register_writer: Any) -> None:
     """Register writer and backend; hls4ml calls this once."""
-    import fpgaq.frontend.handlers  # noqa: F401  registers the Keras 3 handlers of the QKeras layers
+    import fpgaq.frontend.handlers
+    import fpgaq.frontend.spatial_handlers  # noqa: F401  both register Keras 3 handlers
 
     register_writer(NAME, FpgaqWriter)  # the backend looks its writer up, so the writer comes first
     register_backend(NAME, FpgaqBackend)

@@ -200,9 +200,9 @@ def test_model_files_that_are_none_are_refused(tmp_path: Path) -> None:
 
 
 def test_unsupported_layers_are_refused(tmp_path: Path) -> None:
-    sequential(keras.layers.Conv1D(2, 2, name="conv"), inputs=(6, 1)).save(tmp_path / "m.keras")
+    sequential(keras.layers.Conv1DTranspose(2, 2, name="conv"), inputs=(6, 1)).save(tmp_path / "m.keras")
     message = refused("convert", tmp_path / "m.keras", "-o", tmp_path / "out")
-    assert "layer 'conv': Conv1D layers are not supported" in message
+    assert "layer 'conv': Conv1DTranspose layers are not supported" in message
 
 
 def test_output_folders_that_cannot_be_used_are_refused(model: Path, tmp_path: Path) -> None:

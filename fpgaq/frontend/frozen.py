@@ -17,17 +17,19 @@ from fpgaq.errors import FpgaqError, ModelError
 from fpgaq.frontend.activation_quantizers import Cast, activation_meaning, evaluation_on_steps
 from fpgaq.frontend.dyadic import trailing_fraction_bits
 from fpgaq.frontend.frozen_gated import gated_dense_step
+from fpgaq.frontend.frozen_spatial import average_step, convolution_step
 from fpgaq.frontend.qkeras_quantizers import quantizer_name
 from fpgaq.frontend.supported import CLIPPING_FUNCTIONS
 from fpgaq.hls.derive import Derivation
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Node
-from fpgaq.ir.ops import Affine, ArgMax, GatedMatMul, MatMul, Softmax
+from fpgaq.ir.ops import Affine, ArgMax, GatedMatMul, MatMul, Softmax, WindowAverage
 from fpgaq.ir.types import FixedType, IntArray, Overflow, Rounding, cast
 
 Step = Callable[[Any], Any]
 _MANTISSA = {"float32": 24, "float64": 53}
 _NO_OPERATION = ("Dropout", "InputLayer")
+_MATRICES = ("Dense", "QDense", "QDenseBatchnorm")
 
 
 def exact_dtype(graph: Graph) -> str:
@@ -51,12 +53,10 @@ def exact_dtype(graph: Graph) -> str:
 
 def _largest_partial_sum(graph: Graph, node: Node) -> int:
     """Bound on any sum of a part of the terms of a node, in units of its result."""
-    if isinstance(node, MatMul):
-        x = graph.bounds[node.inputs[0]]
-        reach = np.maximum(np.abs(x.lo), np.abs(x.hi)).astype(object)
-        return int((reach @ np.abs(node.weight).astype(object) + np.abs(node.bias)).max())
-    if isinstance(node, GatedMatMul):
+    if isinstance(node, (GatedMatMul, MatMul)):
         return node.largest_partial_sum(graph.bounds[node.inputs[0]])
+    if isinstance(node, WindowAverage):
+        return node.largest_sum(graph.bounds[node.inputs[0]])
     if isinstance(node, Affine):
         x = graph.bounds[node.inputs[0]]
         reach = np.maximum(np.abs(x.lo), np.abs(x.hi)).astype(object)
@@ -175,8 +175,12 @@ class _Steps:
             return self._cast(name)
         if kind in ("Flatten", "Reshape"):
             return [layer.call]
-        if kind in ("Dense", "QDense", "QDenseBatchnorm"):
-            return self._dense(layer, name)
+        if kind in _MATRICES or "Conv" in kind:
+            return self._matrix(layer, name)
+        if "AveragePooling" in kind:
+            return [average_step(layer, name, self.derivation.graph, self.dtype), *self._cast(name)]
+        if "MaxPooling" in kind or kind.startswith("ZeroPadding"):
+            return [layer.call, *self._cast(name)]
         if kind == "GatedDense":
             return [gated_dense_step(layer, self.derivation.parameters[name]["weight"], self.dtype), *self._cast(name)]
         if kind in ("BatchNormalization", "QBatchNormalization"):
@@ -187,12 +191,14 @@ class _Steps:
             return []
         return [*self._activation(layer.name, layer.activation), *self._cast(name)]
 
-    def _dense(self, layer: Any, name: str) -> list[Step]:
+    def _matrix(self, layer: Any, name: str) -> list[Step]:
         import keras
 
         parameters = self.derivation.parameters[name]
         kernel, bias = (parameters[k].values.astype(self.dtype) for k in ("weight", "bias"))
-        steps: list[Step] = [lambda x: keras.ops.matmul(x, kernel) + bias, *self._cast(name)]
+        dense = type(layer).__name__ in _MATRICES
+        multiply: Step = lambda x: keras.ops.matmul(x, kernel) + bias  # noqa: E731
+        steps = [multiply if dense else convolution_step(layer, kernel, bias), *self._cast(name)]
         if f"{name}_scale" in self.derivation.parameters:
             steps += [*self._affine(f"{name}_scale"), *self._cast(f"{name}_scale")]
         function = quantizer_name(layer.activation)

@@ -14,130 +14,17 @@ from hls4ml.converters.keras_v3._base import KerasV3LayerHandler
 from hls4ml.converters.keras_v3.core import ActivationHandler
 
 from fpgaq.errors import ModelError
-from fpgaq.frontend.activation_quantizers import Cast, activation_meaning
-from fpgaq.frontend.qkeras_quantizers import QuantizedParameter, quantize_parameter, quantizer_name
+from fpgaq.frontend.activation_quantizers import Cast
+from fpgaq.frontend.chains import Chain, LayerDict, activation_dict, add_activation, add_matrix, to_numpy
+from fpgaq.frontend.qkeras_quantizers import quantizer_name
 from fpgaq.frontend.supported import CLIPPING_FUNCTIONS
 from fpgaq.ir.types import FixedType, Overflow, Rounding
 
-LayerDict = dict[str, Any]
 
-
-def to_numpy(tensor: Any) -> np.ndarray:
-    """Return a tensor or variable of any backend as float64."""
-    import keras
-
-    return np.asarray(keras.ops.convert_to_numpy(tensor), dtype=np.float64)
-
-
-def activation_dict(layer: str, quantizer: Any) -> LayerDict:
-    """Return class and attributes of the hls4ml layer that computes an activation quantizer."""
-    meaning = activation_meaning(layer, quantizer)
-    if isinstance(meaning, Cast):
-        return {
-            "class_name": "Activation",
-            "activation": "relu" if meaning.rectify else "linear",
-            "exact_cast": str(meaning),
-        }
-    return {
-        "class_name": "Thresholds",
-        "thresholds": list(meaning.thresholds),
-        "levels": list(meaning.levels),
-    }
-
-
-class _Chain:
-    """Layer descriptions that follow each other, between the tensors of one Keras layer."""
-
-    def __init__(self, layer: Any, in_tensors: Any, out_tensors: Any) -> None:
-        self._names = [t.name for t in in_tensors]
-        self._in_shape = [list(t.shape[1:]) for t in in_tensors]
-        self._out_shape = list(out_tensors[0].shape[1:])
-        self._final = [t.name for t in out_tensors]
-        self._layers: list[LayerDict] = []
-
-    def add(self, name: str, **attributes: Any) -> None:
-        """Append a layer that reads what the previous one writes."""
-        if self._layers:
-            tensor = f"{self._layers[-1]['name']}_tensor"
-            self._layers[-1]["output_keras_tensor_names"] = [tensor]
-            names, shape = [tensor], [self._out_shape]
-        else:
-            names, shape = self._names, self._in_shape
-        self._layers.append(
-            {
-                "name": name,
-                "input_keras_tensor_names": names,
-                "input_shape": shape,
-                "output_keras_tensor_names": self._final,
-                "data_format": "channels_last",
-                **attributes,
-            }
-        )
-
-    def done(self) -> tuple[LayerDict, ...]:
-        """Return the descriptions."""
-        return tuple(self._layers)
-
-
-def _parameter(layer: Any, what: str, quantizer: Any, values: Any) -> QuantizedParameter | None:
-    """Evaluate a quantizer, None where there is none."""
-    return None if quantizer is None else quantize_parameter(layer.name, what, quantizer, values)
-
-
-def _add_dense(chain: _Chain, layer: Any, kernel: Any, bias: Any) -> None:
-    """Append the matrix, and a scale layer where the kernel's scale is not a power of two."""
-    quantized = _parameter(layer, "kernel", layer.kernel_quantizer_internal, kernel)
-    quantized_bias = None
-    if bias is not None:
-        quantized_bias = _parameter(layer, "bias", layer.bias_quantizer_internal, bias)
-        if quantized_bias is not None and quantized_bias.scale is not None:
-            bias, quantized_bias = quantized_bias.codes * quantized_bias.scale, None
-    weight = to_numpy(kernel) if quantized is None else quantized.codes
-    bias_data = None if bias is None else to_numpy(bias) if quantized_bias is None else quantized_bias.codes
-    scale = None if quantized is None else quantized.scale
-    n_in, n_out = weight.shape
-    dense: LayerDict = {
-        "class_name": "Dense",
-        "n_in": int(n_in),
-        "n_out": int(n_out),
-        "weight_data": weight,
-        "weight_exact": quantized is not None,
-    }
-    if quantized is not None and quantized.format is not None:
-        dense |= {"weight_format": quantized.format.to_json(), "weight_unit": quantized.unit.tolist()}
-    if scale is None:
-        bias_exact = quantized_bias is not None
-        chain.add(layer.name, **dense, use_bias=bias is not None, bias_data=bias_data, bias_exact=bias_exact)
-        return
-    chain.add(layer.name, **dense, use_bias=False, bias_data=None, bias_exact=True)
-    chain.add(
-        f"{layer.name}_scale",
-        class_name="BatchNormalization",
-        n_in=int(n_out),
-        n_filt=int(n_out),
-        scale_data=scale,
-        bias_data=np.zeros(n_out) if bias_data is None else bias_data,
-        bias_exact=bias_data is None or quantized_bias is not None,
-        use_gamma=True,
-        use_beta=True,
-    )
-
-
-def _add_activation(chain: _Chain, layer: Any) -> None:
-    """Append the activation given as an argument of a layer."""
-    activation = layer.activation
-    name = quantizer_name(activation)
-    if activation is None or name == "linear":
-        return
-    if name in ("relu", "softmax"):
-        kind: LayerDict = {"class_name": "Softmax" if name == "softmax" else "Activation", "activation": name}
-        if name == "softmax":
-            kind["axis"] = -1
-    elif name in CLIPPING_FUNCTIONS:
-        kind = {"class_name": "Clip", "limits": list(CLIPPING_FUNCTIONS[name])}
-    else:
-        kind = activation_dict(layer.name, activation)
-    chain.add(f"{layer.name}_{name}", **kind)
+def _add_dense(chain: Chain, layer: Any, kernel: Any, bias: Any) -> None:
+    n_in, n_out = map(int, kernel.shape)
+    quantizer = layer.kernel_quantizer_internal
+    add_matrix(chain, layer, quantizer, kernel, bias, class_name="Dense", n_in=n_in, n_out=n_out)
 
 
 class QDenseHandler(KerasV3LayerHandler):
@@ -146,9 +33,9 @@ class QDenseHandler(KerasV3LayerHandler):
     handles = ("qkeras.qlayers.QDense",)
 
     def handle(self, layer: Any, in_tensors: Any, out_tensors: Any) -> tuple[LayerDict, ...]:
-        chain = _Chain(layer, in_tensors, out_tensors)
+        chain = Chain(layer, in_tensors, out_tensors)
         _add_dense(chain, layer, layer.kernel, layer.bias if layer.use_bias else None)
-        _add_activation(chain, layer)
+        add_activation(chain, layer)
         return chain.done()
 
 
@@ -159,9 +46,9 @@ class QDenseBatchnormHandler(KerasV3LayerHandler):
 
     def handle(self, layer: Any, in_tensors: Any, out_tensors: Any) -> tuple[LayerDict, ...]:
         kernel, bias = layer.get_folded_weights()
-        chain = _Chain(layer, in_tensors, out_tensors)
+        chain = Chain(layer, in_tensors, out_tensors)
         _add_dense(chain, layer, kernel, bias)
-        _add_activation(chain, layer)
+        add_activation(chain, layer)
         return chain.done()
 
 
@@ -171,7 +58,7 @@ class QActivationHandler(KerasV3LayerHandler):
     handles = ("qkeras.qlayers.QActivation",)
 
     def handle(self, layer: Any, in_tensors: Any, out_tensors: Any) -> tuple[LayerDict, ...]:
-        chain = _Chain(layer, in_tensors, out_tensors)
+        chain = Chain(layer, in_tensors, out_tensors)
         chain.add(layer.name, **activation_dict(layer.name, layer.activation))
         return chain.done()
 
@@ -182,7 +69,7 @@ class ReluHandler(KerasV3LayerHandler):
     handles = ("keras.src.layers.activations.relu.ReLU",)
 
     def handle(self, layer: Any, in_tensors: Any, out_tensors: Any) -> tuple[LayerDict, ...]:
-        chain = _Chain(layer, in_tensors, out_tensors)
+        chain = Chain(layer, in_tensors, out_tensors)
         if layer.max_value in (None, float("inf")):
             chain.add(layer.name, class_name="Activation", activation="relu")
         else:
@@ -199,7 +86,7 @@ class ClippingFunctionHandler(ActivationHandler):
         limits = CLIPPING_FUNCTIONS.get(quantizer_name(layer.activation))
         if limits is None:
             return super().handle(layer, in_tensors, out_tensors)
-        chain = _Chain(layer, in_tensors, out_tensors)
+        chain = Chain(layer, in_tensors, out_tensors)
         chain.add(layer.name, class_name="Clip", limits=list(limits))
         return chain.done()
 
@@ -212,7 +99,7 @@ class GatedDenseHandler(KerasV3LayerHandler):
     def handle(self, layer: Any, in_tensors: Any, out_tensors: Any) -> tuple[LayerDict, ...]:
         codes, steps = gated_dense_codes(layer)
         kernel = to_numpy(layer.kernel)
-        chain = _Chain(layer, in_tensors, out_tensors)
+        chain = Chain(layer, in_tensors, out_tensors)
         chain.add(f"{layer.name}_codes", class_name="Activation", activation="linear", exact_cast=str(codes))
         chain.add(
             layer.name,
@@ -249,7 +136,7 @@ class BatchNormalizationHandler(KerasV3LayerHandler):
 
     def handle(self, layer: Any, in_tensors: Any, out_tensors: Any) -> tuple[LayerDict, ...]:
         scale, bias = batch_normalization_factors(layer)
-        chain = _Chain(layer, in_tensors, out_tensors)
+        chain = Chain(layer, in_tensors, out_tensors)
         size = int(np.prod(in_tensors[0].shape[1:]))
         chain.add(
             layer.name,

@@ -9,19 +9,34 @@ from fpgaq.errors import ModelError
 #: Layers with a meaning of their own.
 SUPPORTED_LAYERS = (
     "Activation",
+    "AveragePooling1D",
+    "AveragePooling2D",
     "BatchNormalization",
+    "Conv1D",
+    "Conv2D",
     "Dense",
     "Dropout",
     "Flatten",
     "GatedDense",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
     "InputLayer",
+    "MaxPooling1D",
+    "MaxPooling2D",
     "QActivation",
     "QBatchNormalization",
+    "QConv1D",
+    "QConv2D",
+    "QConv2DBatchnorm",
     "QDense",
     "QDenseBatchnorm",
     "ReLU",
     "Reshape",
     "Softmax",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
 )
 #: Functions that ``activation=...`` may name besides QKeras quantizers.
 SUPPORTED_FUNCTIONS = ("linear", "relu", "softmax")
@@ -78,7 +93,8 @@ def _check_layer(layer: Any, kind: str) -> None:
                 f"layer {layer.name!r}: ReLU with max_value={most} is not supported; use a multiple of 2^-16 between "
                 "0 and 2^31, which hardware can represent"
             )
-    if kind in ("Activation", "Dense"):
+    _check_spatial(layer)
+    if kind in ("Activation", "Conv1D", "Conv2D", "Dense"):
         name = getattr(layer.activation, "__name__", type(layer.activation).__name__)
         if name not in SUPPORTED_FUNCTIONS and not (kind == "Activation" and name in CLIPPING_FUNCTIONS):
             raise ModelError(
@@ -86,3 +102,26 @@ def _check_layer(layer: Any, kind: str) -> None:
                 "or a "
                 "QActivation with quantized_relu, quantized_bits, quantized_tanh, binary or ternary"
             )
+
+
+def _check_spatial(layer: Any) -> None:
+    if getattr(layer, "data_format", None) == "channels_first":
+        raise ModelError(
+            f"layer {layer.name!r}: data_format='channels_first' is not supported: all channels of a pixel travel "
+            "together, pixel by pixel; use channels_last"
+        )
+    if getattr(layer, "groups", 1) != 1:
+        raise ModelError(
+            f"layer {layer.name!r}: groups={layer.groups} is not supported; use a convolution of all channels, groups=1"
+        )
+    if getattr(layer, "_mask", None) is not None:
+        raise ModelError(f"layer {layer.name!r}: a kernel mask is not supported; use weights that are zero")
+    if getattr(layer, "keepdims", False):
+        raise ModelError(
+            f"layer {layer.name!r}: keepdims=True is not supported; use keepdims=False, and a Reshape behind it"
+        )
+    if None in getattr(layer.output, "shape", ())[1:]:
+        raise ModelError(
+            f"layer {layer.name!r}: its result has the shape {list(layer.output.shape[1:])}; hardware needs numbers: "
+            "give the Input a fixed shape"
+        )

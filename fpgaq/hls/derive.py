@@ -11,24 +11,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from hls4ml.model.types import NamedType, UnspecifiedPrecisionType
+from hls4ml.model.types import UnspecifiedPrecisionType
 
 from fpgaq.config import Options
-from fpgaq.errors import ConfigError, ModelError
-from fpgaq.estimate.schedule_choice import cheapest_reuse
-from fpgaq.frontend import dyadic
+from fpgaq.errors import ModelError
 from fpgaq.frontend.dyadic import Dyadic
 from fpgaq.hls import derive_activations as activations
+from fpgaq.hls.derive_conv import lower_convolution, lower_margin, lower_zero_padding
 from fpgaq.hls.derive_gated import lower_gated_dense
+from fpgaq.hls.derive_matrix import lower_dense
+from fpgaq.hls.derive_pooling import lower_global_pooling, lower_pooling
 from fpgaq.hls.freeze import Decision, covering_type, freeze_parameter, to_hls, user_precision
 from fpgaq.ir import ops
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Bounds, Node, Operand
 from fpgaq.ir.types import FixedType, Overflow, Rounding
-from fpgaq.quantize import formats
-from fpgaq.rtl.delays import adder_inputs
-from fpgaq.rtl.input_bits import known_levels
 
 #: Type of a node while its exact bounds are computed.
 _ANY = 64
@@ -143,7 +140,7 @@ class Deriver:
 
     def _cap(self, layer: Any, node: Node) -> _Cast | None:
         """Limit the width of a result that has no quantizer and feeds a matrix."""
-        if layer.class_name in ("Input", "Thresholds") or not _feeds_matrix(layer):
+        if layer.class_name in ("Input", "Thresholds") or _only_moves_values(layer) or not _feeds_matrix(layer):
             return None
         bounds: Bounds = node.infer([self.operands[i] for i in node.inputs])
         capped = covering_type(*bounds.hull, node.type.frac, self.precision.activation)
@@ -183,9 +180,13 @@ def _settle_unused_types(layer: Any) -> None:
 
 def _feeds_matrix(layer: Any) -> bool:
     return any(
-        consumer.class_name == "Dense" or (consumer.class_name == "Reshape" and _feeds_matrix(consumer))
+        _LOWERINGS.get(consumer.class_name) in _MATRICES or (_only_moves_values(consumer) and _feeds_matrix(consumer))
         for consumer in layer.get_output_nodes()
     )
+
+
+def _only_moves_values(layer: Any) -> bool:
+    return layer.class_name in _MOVES or layer.get_attr("pool_op") == "Max"
 
 
 def _lower_input(deriver: Deriver, layer: Any) -> None:
@@ -197,113 +198,6 @@ def _lower_input(deriver: Deriver, layer: Any) -> None:
     node = ops.Input(name=layer.name, inputs=(), type=wanted[0], layer=layer.name, shape=shape)
     deriver.emit(node)
     layer.get_output_variable().type.precision = to_hls(wanted[0])
-
-
-def _lower_dense(deriver: Deriver, layer: Any) -> None:
-    x = deriver.operands[layer.inputs[0]]
-    if len(x.shape) != 1:
-        raise ModelError(f"layer {layer.name!r}: Dense on shape {list(x.shape)}; flatten its input first")
-    bits = deriver.precision.weight
-    weight = deriver.freeze(layer, "weight", bool(layer.get_attr("weight_exact")), bits)
-    bias = deriver.freeze(layer, "bias", bool(layer.get_attr("bias_exact")), bits)
-    frac = max(x.type.frac + weight.frac, bias.frac)
-    node = ops.MatMul(
-        name=layer.name,
-        inputs=(layer.inputs[0],),
-        type=deriver.any_type(frac),
-        layer=layer.name,
-        weight=weight.codes << (frac - x.type.frac - weight.frac),
-        weight_frac=frac - x.type.frac,
-        bias=bias.codes << (frac - bias.frac),
-        **_stored_format(layer, weight, frac - x.type.frac),
-    )
-    node = dataclasses.replace(node, reuse=_reuse_factor(deriver, layer, node, x))
-    accumulator = FixedType.from_interval(*node.infer([x]).hull, frac)
-    cast = _accumulator_cast(layer, accumulator)
-    deriver.set_weights(layer, "weight", weight, "w")
-    deriver.set_weights(layer, "bias", bias, "b")
-    accum_type = NamedType(f"layer{layer.index}_accum_t", to_hls(cast[0] if cast else accumulator))
-    layer.set_attr("accum_t", accum_type)
-    if cast is not None:
-        deriver.emit(dataclasses.replace(node, name=f"{layer.name}_sum"))
-        wrapped = ops.Requantize(
-            name=layer.name,
-            inputs=(f"{layer.name}_sum",),
-            type=cast[0],
-            layer=layer.name,
-            source_frac=frac,
-            rounding=Rounding.TRN,
-            overflow=Overflow.WRAP,
-        )
-        deriver.result.casts[layer.name] = cast
-        deriver.finish(layer, wrapped, None)
-        return
-    deriver.finish(layer, node, None)
-
-
-def _stored_format(layer: Any, weight: Dyadic, frac: int) -> dict[str, Any]:
-    """Return format and unit of a matrix whose weights get `frac` fraction bits."""
-    if not layer.get_attr("weight_format") or np.any(weight.values != layer.weights["weight"].data):
-        return {}
-    unit = dyadic.exact(layer.get_attr("weight_unit"))
-    finer = max(unit.frac - frac, 0)
-    codes = unit.codes << (frac + finer - unit.frac)
-    return {"format": formats.from_json(layer.get_attr("weight_format")), "unit": codes, "unit_frac": finer}
-
-
-def _accumulator_cast(layer: Any, exact: FixedType) -> _Cast | None:
-    """Return the wrap that a user's narrower accumulator makes; refuse one that rounds or saturates every addition."""
-    wanted = user_precision(layer, "accum")
-    if wanted is None:
-        return None
-    type_, rounding, overflow = wanted
-    lossless = type_.frac >= exact.frac and type_.integer_bits - type_.signed >= exact.integer_bits - exact.signed
-    if lossless and (type_.signed or not exact.signed):
-        return None
-    if overflow is not Overflow.WRAP or type_.frac < exact.frac:
-        raise ConfigError(
-            f"layer {layer.name!r}: accumulator {type_} ({rounding.value}, {overflow.value}) rounds or saturates at "
-            "every "
-            f"addition, so that the sum depends on their order; {exact} is exact, and wrapping types with "
-            f"{exact.frac} fraction bits are reproduced"
-        )
-    return type_, Rounding.TRN, Overflow.WRAP
-
-
-def _reuse_factor(deriver: Deriver, layer: Any, matrix: ops.MatMul, source: Operand) -> int:
-    """Return the reuse factor of a layer after checking hls4ml's legality rule; with strategy auto the cheapest one."""
-    config = layer.model.config
-    reuse = config.get_reuse_factor(layer)
-    own = deriver.options.layers.get(layer.name)
-    strategy = (own.strategy if own is not None else None) or deriver.options.strategy
-    legal = config.backend.get_valid_reuse_factors(matrix.n_in, matrix.n_out)
-    if strategy == "auto":
-        levels = known_levels({node.name: node for node in deriver.nodes}, matrix.inputs[0])
-        operands = adder_inputs(deriver.options.family)
-        chosen = cheapest_reuse(matrix, source, reuse, legal, adder_inputs=operands, levels=levels)
-    else:
-        chosen = _required_reuse(layer.name, strategy, reuse, legal, matrix)
-    config.layer_name_rf[layer.name.lower()] = chosen
-    config.layer_name_strategy[layer.name.lower()] = "resource" if chosen > 1 else "latency"
-    return chosen
-
-
-def _required_reuse(name: str, strategy: str | None, reuse: int, legal: list[int], matrix: ops.MatMul) -> int:
-    if reuse not in legal:
-        below = [r for r in legal if r < reuse][-2:]
-        above = [r for r in legal if r > reuse][:2]
-        raise ConfigError(
-            f"layer {name!r}: reuse factor {reuse} does not divide its {matrix.n_in}x{matrix.n_out} matrix; "
-            f"legal neighbours are {', '.join(map(str, below + above))}"
-        )
-    if strategy == "unrolled" and reuse > 1:
-        raise ConfigError(f"layer {name!r}: unrolled means reuse factor 1, not {reuse}; use strategy folded or auto")
-    if strategy == "folded" and reuse == 1:
-        smallest = next((r for r in legal if r > 1), None)
-        if smallest is None:
-            raise ConfigError(f"layer {name!r}: its 1x1 matrix cannot be folded; use strategy unrolled for it")
-        raise ConfigError(f"layer {name!r}: folded needs a reuse factor above 1; the smallest legal one is {smallest}")
-    return reuse
 
 
 def _lower_batch_normalization(deriver: Deriver, layer: Any) -> None:
@@ -338,10 +232,21 @@ _LOWERINGS: dict[str, Callable[[Deriver, Any], None]] = {
     "ArgMax": activations.lower_argmax,
     "BatchNormalization": _lower_batch_normalization,
     "Clip": activations.lower_clip,
-    "Dense": _lower_dense,
+    "Conv1D": lower_convolution,
+    "Conv2D": lower_convolution,
+    "Dense": lower_dense,
     "GatedDense": lower_gated_dense,
+    "GlobalPooling1D": lower_global_pooling,
+    "GlobalPooling2D": lower_global_pooling,
     "Input": _lower_input,
+    "Margin": lower_margin,
+    "Pooling1D": lower_pooling,
+    "Pooling2D": lower_pooling,
     "Reshape": _lower_reshape,
     "Softmax": activations.lower_softmax,
     "Thresholds": activations.lower_thresholds,
+    "ZeroPadding1D": lower_zero_padding,
+    "ZeroPadding2D": lower_zero_padding,
 }
+_MATRICES = (lower_convolution, lower_dense)
+_MOVES = ("Margin", "Reshape", "ZeroPadding1D", "ZeroPadding2D")

@@ -9,6 +9,7 @@ from hls4ml.model.optimizer import ModelOptimizerPass
 
 from fpgaq.config import make_options
 from fpgaq.errors import ModelError
+from fpgaq.hls.im2col import WriteWindows
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.ops import Reshape
 
@@ -133,4 +134,5 @@ PASSES = {
     "derive_types": DeriveTypes,
     "check_type_names": CheckTypeNames,
     "content_stamp": ContentStamp,
+    "write_windows": WriteWindows,
 }

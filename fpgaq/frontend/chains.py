@@ -1,0 +1,144 @@
+"""Chains of hls4ml layer descriptions: what one Keras layer with matrix, scale and activation becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fpgaq.frontend.activation_quantizers import Cast, activation_meaning
+from fpgaq.frontend.qkeras_quantizers import QuantizedParameter, quantize_parameter, quantizer_name
+from fpgaq.frontend.supported import CLIPPING_FUNCTIONS
+
+LayerDict = dict[str, Any]
+
+
+def to_numpy(tensor: Any) -> np.ndarray:
+    """Return a tensor or variable of any backend as float64."""
+    import keras
+
+    return np.asarray(keras.ops.convert_to_numpy(tensor), dtype=np.float64)
+
+
+def activation_dict(layer: str, quantizer: Any) -> LayerDict:
+    """Return class and attributes of the hls4ml layer that computes an activation quantizer."""
+    meaning = activation_meaning(layer, quantizer)
+    if isinstance(meaning, Cast):
+        return {
+            "class_name": "Activation",
+            "activation": "relu" if meaning.rectify else "linear",
+            "exact_cast": str(meaning),
+        }
+    return {
+        "class_name": "Thresholds",
+        "thresholds": list(meaning.thresholds),
+        "levels": list(meaning.levels),
+    }
+
+
+class Chain:
+    """Layer descriptions that follow each other, between the tensors of one Keras layer."""
+
+    def __init__(self, layer: Any, in_tensors: Any, out_tensors: Any) -> None:
+        self._names = [t.name for t in in_tensors]
+        self._shape = [list(t.shape[1:]) for t in in_tensors]
+        self.out_shape: list[int] = list(out_tensors[0].shape[1:])
+        self._final = [t.name for t in out_tensors]
+        self._layers: list[LayerDict] = []
+
+    def add(self, name: str, *, shape: Sequence[int] | None = None, **attributes: Any) -> None:
+        """Append a layer that reads what the previous one writes; `shape` where its result is not the last one."""
+        if self._layers:
+            tensor = f"{self._layers[-1]['name']}_tensor"
+            self._layers[-1]["output_keras_tensor_names"] = [tensor]
+            self._names = [tensor]
+        self._layers.append(
+            {
+                "name": name,
+                "input_keras_tensor_names": self._names,
+                "input_shape": self._shape,
+                "output_keras_tensor_names": self._final,
+                "data_format": "channels_last",
+                **attributes,
+            }
+        )
+        self._shape = [self.out_shape if shape is None else list(shape)]
+
+    @property
+    def in_shape(self) -> list[int]:
+        """Shape of the tensor that the next layer reads."""
+        return self._shape[0]
+
+    def done(self) -> tuple[LayerDict, ...]:
+        """Return the descriptions."""
+        return tuple(self._layers)
+
+
+def _parameter(layer: Any, what: str, quantizer: Any, values: Any) -> QuantizedParameter | None:
+    """Evaluate a quantizer, None where there is none."""
+    return None if quantizer is None else quantize_parameter(layer.name, what, quantizer, values)
+
+
+def add_matrix(chain: Chain, layer: Any, quantizer: Any, kernel: Any, bias: Any, **attributes: Any) -> None:
+    """Append a matrix, and a scale layer where the kernel's scale is not a power of two.
+
+    Parameters
+    ----------
+    chain : Chain
+    layer : keras.Layer
+    quantizer : callable or None
+        The quantizer of the kernel; that of the bias is the layer's.
+    kernel, bias : tensor
+        The bias may be None.
+    **attributes
+        Class and parameters of the hls4ml layer.
+    """
+    quantized = _parameter(layer, "kernel", quantizer, kernel)
+    quantized_bias = None
+    if bias is not None:
+        quantized_bias = _parameter(layer, "bias", getattr(layer, "bias_quantizer_internal", None), bias)
+        if quantized_bias is not None and quantized_bias.scale is not None:
+            bias, quantized_bias = quantized_bias.codes * quantized_bias.scale, None
+    bias_data = None if bias is None else to_numpy(bias) if quantized_bias is None else quantized_bias.codes
+    scale = None if quantized is None else quantized.scale
+    matrix: LayerDict = {
+        **attributes,
+        "weight_data": to_numpy(kernel) if quantized is None else quantized.codes,
+        "weight_exact": quantized is not None,
+    }
+    if quantized is not None and quantized.format is not None:
+        matrix |= {"weight_format": quantized.format.to_json(), "weight_unit": quantized.unit.tolist()}
+    if scale is None:
+        bias_exact = quantized_bias is not None
+        chain.add(layer.name, **matrix, use_bias=bias is not None, bias_data=bias_data, bias_exact=bias_exact)
+        return
+    chain.add(layer.name, **matrix, use_bias=False, bias_data=None, bias_exact=True)
+    chain.add(
+        f"{layer.name}_scale",
+        class_name="BatchNormalization",
+        n_in=int(np.prod(chain.out_shape)),
+        n_filt=scale.size,
+        scale_data=scale,
+        bias_data=np.zeros(scale.size) if bias_data is None else bias_data,
+        bias_exact=bias_data is None or quantized_bias is not None,
+        use_gamma=True,
+        use_beta=True,
+    )
+
+
+def add_activation(chain: Chain, layer: Any) -> None:
+    """Append the activation given as an argument of a layer."""
+    activation = layer.activation
+    name = quantizer_name(activation)
+    if activation is None or name == "linear":
+        return
+    if name in ("relu", "softmax"):
+        kind: LayerDict = {"class_name": "Softmax" if name == "softmax" else "Activation", "activation": name}
+        if name == "softmax":
+            kind["axis"] = -1
+    elif name in CLIPPING_FUNCTIONS:
+        kind = {"class_name": "Clip", "limits": list(CLIPPING_FUNCTIONS[name])}
+    else:
+        kind = activation_dict(layer.name, activation)
+    chain.add(f"{layer.name}_{name}", **kind)

@@ -1,0 +1,146 @@
+"""hls4ml's Keras 3 handlers for layers on images and series; importing this module registers them.
+
+They replace hls4ml's own, which drop a dilation, know no QKeras quantizers, and give the margin of an unsigned maximum
+a value that is not the least one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from hls4ml.converters.keras_v3._base import KerasV3LayerHandler
+
+from fpgaq.frontend.chains import Chain, LayerDict, add_activation, add_matrix
+from fpgaq.frontend.spatial import AXES, ENDS, Geometry, keras_geometry
+
+_KERAS = "keras.src.layers"
+
+
+def convolution_geometry(layer: Any) -> Geometry:
+    """Return the window of a convolution."""
+    image = layer.input.shape[1:-1]
+    return keras_geometry(image, layer.kernel_size, layer.strides, layer.dilation_rate, layer.padding.lower())
+
+
+def pooling_geometry(layer: Any) -> Geometry:
+    """Return the window of a pooling layer."""
+    image = layer.input.shape[1:-1]
+    return keras_geometry(image, layer.pool_size, layer.strides, [1] * len(image), layer.padding.lower())
+
+
+def _sizes(what: str, shape: Sequence[int]) -> LayerDict:
+    """Return the lengths of the spatial axes by hls4ml's names."""
+    image = shape[:-1]
+    return {f"{what}_{axis}": n for axis, n in zip(AXES[-len(image) :], image, strict=True)}
+
+
+class ConvolutionHandler(KerasV3LayerHandler):
+    """(Q)Conv1D and (Q)Conv2D: matrix, scale of alpha='auto', activation."""
+
+    handles = (
+        f"{_KERAS}.convolutional.conv1d.Conv1D",
+        f"{_KERAS}.convolutional.conv2d.Conv2D",
+        "qkeras.qconvolutional.QConv1D",
+        "qkeras.qconvolutional.QConv2D",
+        "qkeras.qconv2d_batchnorm.QConv2DBatchnorm",
+    )
+
+    def handle(self, layer: Any, in_tensors: Any, out_tensors: Any) -> tuple[LayerDict, ...]:
+        kernel, bias = layer.kernel, layer.bias if layer.use_bias else None
+        if hasattr(layer, "get_folded_weights"):
+            kernel, bias = layer.get_folded_weights()
+        geometry = convolution_geometry(layer)
+        chain = Chain(layer, in_tensors, out_tensors)
+        add_matrix(
+            chain,
+            layer,
+            getattr(layer, "kernel_quantizer_internal", None),
+            kernel,
+            bias,
+            class_name=f"Conv{geometry.axes}D",
+            n_chan=int(kernel.shape[-2]),
+            n_filt=int(kernel.shape[-1]),
+            **_sizes("in", chain.in_shape),
+            **_sizes("out", chain.out_shape),
+            **geometry.attributes("filt"),
+        )
+        add_activation(chain, layer)
+        return chain.done()
+
+
+class PoolingHandler(KerasV3LayerHandler):
+    """Maximum and average of windows; a maximum has its margin in a layer of its own."""
+
+    handles = tuple(
+        f"{_KERAS}.pooling.{kind.lower()}_pooling{axes}d.{kind}Pooling{axes}D"
+        for kind in ("Max", "Average")
+        for axes in (1, 2)
+    )
+
+    def handle(self, layer: Any, in_tensors: Any, out_tensors: Any) -> tuple[LayerDict, ...]:
+        geometry = pooling_geometry(layer)
+        chain = Chain(layer, in_tensors, out_tensors)
+        if geometry.padded and type(layer).__name__.startswith("Max"):
+            geometry = _with_margin_layer(chain, layer.name, geometry)
+        image, pooled = chain.in_shape, chain.out_shape
+        sizes: LayerDict = {"n_in": image[0], "n_out": pooled[0]} if geometry.axes == 1 else {}
+        chain.add(
+            layer.name,
+            class_name=type(layer).__name__,
+            n_filt=image[-1],
+            **sizes,
+            **_sizes("in", image),
+            **_sizes("out", pooled),
+            **geometry.attributes("pool"),
+        )
+        return chain.done()
+
+
+def _with_margin_layer(chain: Chain, name: str, geometry: Geometry) -> Geometry:
+    """Append a layer that makes the margin, and return the geometry of the layer behind it."""
+    *image, channels = chain.in_shape
+    padded = [n + b + a for n, b, a in zip(image, geometry.before, geometry.after, strict=True)]
+    shape = [*padded, channels]
+    sizes = {**_sizes("in", chain.in_shape), **_sizes("out", shape)}
+    chain.add(f"{name}_margin", shape=shape, class_name="Margin", n_chan=channels, **sizes, **geometry.margins)
+    none = (0,) * geometry.axes
+    return Geometry(geometry.size, geometry.stride, geometry.dilation, none, none)
+
+
+class GlobalPoolingHandler(KerasV3LayerHandler):
+    """Maximum and average of an image or a series."""
+
+    handles = tuple(
+        f"{_KERAS}.pooling.global_{kind.lower()}_pooling{axes}d.Global{kind}Pooling{axes}D"
+        for kind in ("Max", "Average")
+        for axes in (1, 2)
+    )
+
+    def handle(self, layer: Any, in_tensors: Any, out_tensors: Any) -> tuple[LayerDict, ...]:
+        chain = Chain(layer, in_tensors, out_tensors)
+        *image, channels = chain.in_shape
+        sizes = {"n_in": image[0]} if len(image) == 1 else _sizes("in", chain.in_shape)
+        chain.add(layer.name, class_name=type(layer).__name__, n_filt=channels, **sizes)
+        return chain.done()
+
+
+class ZeroPaddingHandler(KerasV3LayerHandler):
+    """Zeros around an image or a series."""
+
+    handles = tuple(f"{_KERAS}.reshaping.zero_padding{axes}d.ZeroPadding{axes}D" for axes in (1, 2))
+
+    def handle(self, layer: Any, in_tensors: Any, out_tensors: Any) -> tuple[LayerDict, ...]:
+        chain = Chain(layer, in_tensors, out_tensors)
+        margins = [layer.padding] if len(chain.in_shape) == 2 else layer.padding
+        ends = zip(ENDS[-len(margins) :], margins, strict=True)
+        pads: LayerDict = {f"pad_{end}": int(n) for names, pair in ends for end, n in zip(names, pair, strict=True)}
+        chain.add(
+            layer.name,
+            class_name=type(layer).__name__,
+            n_chan=chain.in_shape[-1],
+            **_sizes("in", chain.in_shape),
+            **_sizes("out", chain.out_shape),
+            **pads,
+        )
+        return chain.done()

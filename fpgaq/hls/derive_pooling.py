@@ -1,0 +1,116 @@
+"""Pooling layers of an hls4ml graph as integer operations.
+
+hls4ml's C++ takes a maximum in the type of the data, and an average in its accumulator: the sum, then an integer
+division that cuts towards zero at the accumulator's last bit. The accumulator gets as many fraction bits as make that
+exact, or, where a divisor is no power of two, as an activation without quantizer has.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from hls4ml.model.types import NamedType
+
+from fpgaq.errors import ConfigError
+from fpgaq.frontend.spatial import Geometry
+from fpgaq.hls.derive_conv import emit_windows
+from fpgaq.hls.derive_matrix import holds
+from fpgaq.hls.freeze import Decision, to_hls, user_precision
+from fpgaq.ir import ops
+from fpgaq.ir.node import Node, Operand
+from fpgaq.ir.types import FixedType, IntArray
+
+if TYPE_CHECKING:
+    from fpgaq.hls.derive import Deriver
+
+
+def lower_pooling(deriver: Deriver, layer: Any) -> None:
+    """Lower the maximum or average of windows."""
+    geometry = Geometry.of_layer(layer, "pool", len(layer.get_input_variable().shape) - 1)
+    deriver.finish(layer, _reduced(deriver, layer, geometry), None)
+
+
+def lower_global_pooling(deriver: Deriver, layer: Any) -> None:
+    """Lower the maximum or average of everything."""
+    x = deriver.operands[layer.inputs[0]]
+    ones, none = (1,) * (len(x.shape) - 1), (0,) * (len(x.shape) - 1)
+    node = _reduced(deriver, layer, Geometry(x.shape[:-1], ones, ones, none, none), f"{layer.name}_pooled")
+    pooled = deriver.emit(node)
+    shape = x.shape[-1:]
+    node = ops.Reshape(name=layer.name, inputs=(pooled.name,), type=pooled.type, layer=layer.name, shape=shape)
+    deriver.finish(layer, node, None)
+
+
+def _reduced(deriver: Deriver, layer: Any, geometry: Geometry, name: str | None = None) -> Node:
+    """Return the last operation of a pooling, and give hls4ml its accumulator."""
+    x = deriver.operands[layer.inputs[0]]
+    windows = emit_windows(deriver, layer, geometry)
+    common = {"name": name or layer.name, "inputs": (windows.name,), "layer": layer.name}
+    positions = math.prod(geometry.size)
+    if layer.get_attr("pool_op") == "Max":
+        _set_accumulator(layer, _user_accumulator(layer, x.type) or x.type)
+        return ops.WindowMax(**common, type=deriver.any_type(x.type.frac), positions=positions)
+    divisors = _divisors(x.shape[:-1], geometry)
+    frac = _average_frac(deriver, layer, x, positions, divisors)
+    _set_accumulator(layer, _sums(x, positions, frac))
+    return ops.WindowAverage(
+        **common, type=deriver.any_type(frac), positions=positions, divisors=divisors, source_frac=x.type.frac
+    )
+
+
+def _sums(x: Operand, positions: int, frac: int) -> FixedType:
+    """Return the type that holds the sum of any part of a window."""
+    lo, hi = (positions * bound << (frac - x.type.frac) for bound in x.bounds.hull)
+    return FixedType.from_interval(min(lo, 0), max(hi, 0), frac)
+
+
+def _set_accumulator(layer: Any, type_: FixedType) -> None:
+    layer.set_attr("accum_t", NamedType(f"layer{layer.index}_accum_t", to_hls(type_)))
+
+
+def _divisors(image: tuple[int, ...], geometry: Geometry) -> IntArray:
+    """Return how many positions of every window do not lie in the margin."""
+    inside = np.ones((*image, 1), np.int64)
+    type_ = FixedType(1, 0, False)
+    margin = ops.Pad(name="", inputs=(), type=type_, layer="", before=geometry.before, after=geometry.after)
+    places = {"size": geometry.size, "stride": geometry.stride, "dilation": geometry.dilation}
+    windows = ops.Windows(name="", inputs=(), type=type_, layer="", **places)
+    return windows.evaluate([margin.evaluate([inside[None]])])[0].sum(axis=-1)
+
+
+def _average_frac(deriver: Deriver, layer: Any, x: Operand, positions: int, divisors: IntArray) -> int:
+    """Return the fraction bits of an average."""
+    most = int(divisors.max())
+    wanted = _user_accumulator(layer, _sums(x, positions, x.type.frac))
+    exact = bool(np.all(divisors & (divisors - 1) == 0))
+    if wanted is None and exact:
+        return x.type.frac + most.bit_length() - 1
+    if wanted is None:
+        average = FixedType.from_interval(*x.bounds.hull, x.type.frac)
+        frac = x.type.frac + max(deriver.precision.activation - average.width, 0)
+        reason = f"divided by {', '.join(map(str, np.unique(divisors)))}: cut towards zero"
+    else:
+        frac = wanted.frac
+        reason = f"divided with the accumulator {wanted} given by the user: cut towards zero"
+        if exact and frac >= x.type.frac + most.bit_length() - 1:
+            return frac
+    lo, hi = (bound << (frac - x.type.frac) for bound in x.bounds.hull)
+    type_ = FixedType.from_interval(lo, hi, frac)
+    deriver.result.decisions.append(Decision(layer.name, "average", str(type_), reason, type_.step))
+    return frac
+
+
+def _user_accumulator(layer: Any, exact: FixedType) -> FixedType | None:
+    """Return the accumulator that the user wants, after checking that it loses nothing of the sums."""
+    wanted = user_precision(layer, "accum")
+    if wanted is None:
+        return None
+    type_, rounding, overflow = wanted
+    if not holds(type_, exact):
+        raise ConfigError(
+            f"layer {layer.name!r}: accumulator {type_} ({rounding.value}, {overflow.value}) does not hold the sums of "
+            f"a window; {exact} does, and more fraction bits make an average finer"
+        )
+    return type_
