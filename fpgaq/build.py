@@ -18,7 +18,6 @@ from fpgaq.bundles import Bundle, bundled, rows, samples
 from fpgaq.config import DesignConfig, Options, load_design
 from fpgaq.conversion import lower
 from fpgaq.cosim import SimulationResult
-from fpgaq.cosim.verilator import prepare_runtime
 from fpgaq.design import Design
 from fpgaq.errors import ConfigError, ModelError
 from fpgaq.gates import Gate
@@ -27,6 +26,7 @@ from fpgaq.progress import Progress
 from fpgaq.report.content import Report, make_report, save_report
 from fpgaq.stimuli import input_codes, load_array, random_codes, real_codes, save_codes
 from fpgaq.synth import Synthesis
+from fpgaq.verilator import prepare_runtime
 from fpgaq.workspace import building
 
 

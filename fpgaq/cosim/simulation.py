@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from fpgaq import resources, toolchain
-from fpgaq.cosim.verilator import FLAGS, MAKE_FLAGS, compile_model, tools
 from fpgaq.errors import ToolError
 from fpgaq.processes import run_logged
+from fpgaq.verilator import FLAGS, MAKE_FLAGS, compile_model, tools
 
 #: Samples that are also sent under random stalls, and again after a reset in mid-stream.
 STALLED_SAMPLES = 100
@@ -60,7 +60,7 @@ class Observation:
     accepted : mapping of list of int
         Clocks of the transfers at every input.
     violation : Violation or None
-        None means that every output kept the protocol, and gave one result with the right tlast for every vector.
+        None means that every output kept the protocol, and gave every beat of every result with the right tlast.
     probes : list of list of int
         Words of the streams inside the top: its inputs first, then what each block gives.
     """
@@ -72,13 +72,19 @@ class Observation:
     probes: list[list[int]]
 
     def latency(self, port: str) -> int | None:
-        """Cycles from the first vector accepted to its result at an output."""
+        """Cycles from the first beat accepted to the first one at an output."""
         starts = [cycles[0] for cycles in self.accepted.values() if cycles]
         return self.cycles[port][0] - min(starts) if self.cycles[port] and starts else None
 
-    def ii(self, port: str) -> int | None:
-        """Cycles between results when vectors wait at the inputs; None for a single one."""
+    def complete(self, port: str, beats: int) -> int | None:
+        """Cycles from the first beat accepted to the last one of the first result, which has so many."""
+        first = self.latency(port)
         cycles = self.cycles[port]
+        return None if first is None or len(cycles) < beats else first + cycles[beats - 1] - cycles[0]
+
+    def ii(self, port: str, beats: int = 1) -> int | None:
+        """Cycles between results of so many beats when inputs wait; None for a single one."""
+        cycles = self.cycles[port][beats - 1 :: beats]
         gaps = {b - a for a, b in itertools.pairwise(cycles)}
         return max(gaps) if gaps else None
 
@@ -165,13 +171,14 @@ class Simulation:
         span: int,
         probes: int = 0,
         stalled_samples: int = STALLED_SAMPLES,
+        beats: Mapping[str, int] | None = None,
     ) -> SimulationResult:
         """Simulate.
 
         Parameters
         ----------
         inputs : mapping of sequence of int
-            Beats for every input, as many for each; ports go by their prefix.
+            Beats for every input, of as many samples for each; ports go by their prefix.
         outputs : sequence of str
             Prefixes of the outputs.
         seed : int
@@ -182,7 +189,10 @@ class Simulation:
         probes : int
             Number of ``valid_k/ready_k/data_k`` triples of the top to record.
         stalled_samples : int
-            How many beats are also sent under stalls and after a reset.
+            How many samples are also sent under stalls and after a reset.
+        beats : mapping of int, optional
+            Beats of a sample, by port, inputs and outputs; 1 for those that are not there. Where a port has several,
+            every sample ends with tlast.
 
         Raises
         ------
@@ -190,7 +200,8 @@ class Simulation:
             If a tool is missing or dies. A design that violates the protocol of its outputs is an observation.
         """
         self.build()
-        samples = min(len(words) for words in inputs.values())
+        beats = {port: (beats or {}).get(port, 1) for port in (*inputs, *outputs)}
+        samples = min(len(words) // beats[port] for port, words in inputs.items())
         with tempfile.TemporaryDirectory(prefix="run-", dir=self.work) as folder:
             job, result = Path(folder, "job.json"), Path(folder, "result.json")
             job.write_text(
@@ -198,6 +209,7 @@ class Simulation:
                     {
                         "inputs": {port: [format(w, "x") for w in words] for port, words in inputs.items()},
                         "outputs": list(outputs),
+                        "beats": beats,
                         "seed": seed,
                         "probes": probes,
                         "passes": _passes(samples, min(stalled_samples, samples), outputs),

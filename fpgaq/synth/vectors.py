@@ -12,6 +12,7 @@ from pathlib import Path
 
 from fpgaq import toolchain
 from fpgaq.errors import ToolError
+from fpgaq.verilator import place_runtime
 
 _MAIN = """\
 #include "Vtop.h"
@@ -100,6 +101,8 @@ def simulate(
     for kind in ("FAST", "SLOW", "GLOBAL"):  # compiling takes longer than running: no optimization
         command += ["-MAKEFLAGS", f"OPT_{kind}=-O0"]
     command += ["--top-module", top, "-Mdir", "obj", "-o", "simulation", "main.cpp"]
+    (work / "obj").mkdir(exist_ok=True)
+    place_runtime(work / "obj")
     _run([*command, *(str(Path(source).resolve()) for source in sources)], work, env)
     lines = [" ".join(f"{vector[name]:x}" for name in inputs) for vector in vectors]
     text = _run([str((work / "obj" / "simulation").resolve())], work, env, "\n".join(lines))

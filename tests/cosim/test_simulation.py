@@ -13,11 +13,11 @@ from cosim_designs import codes, network, written
 from fpgaq import toolchain
 from fpgaq.cosim import Observation, Simulation, SimulationResult
 from fpgaq.cosim.simulation import AFTER_RESET, STALLED, STREAM
-from fpgaq.cosim.verilator import prepare_runtime
 from fpgaq.design import Design
 from fpgaq.errors import ToolError
 from fpgaq.ir import golden
 from fpgaq.rtl.words import unpack
+from fpgaq.verilator import prepare_runtime
 
 
 @pytest.fixture(scope="module")

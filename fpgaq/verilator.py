@@ -1,4 +1,4 @@
-"""Compiling Verilator models for cocotb; what is the same for every model is compiled once and kept."""
+"""Compiling Verilator models; what is the same for every model is compiled once and kept."""
 
 from __future__ import annotations
 
@@ -53,14 +53,19 @@ def compile_model(top: str, sources: Sequence[Path], control: Path, work: Path) 
     """
     import cocotb_tools.config
 
-    runtime = prepare_runtime()
     libs = cocotb_tools.config.libs_dir
     main = cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"
     link = ("-LDFLAGS", f"-Wl,-rpath,{libs} -L{libs} -lcocotbvpi_verilator")
     _verilate([*link, str(control), str(main), *map(str, sources)], top, work)
-    for name in _RUNTIME:
-        shutil.copy(runtime / name, work / name)  # newer than its sources: make takes it as it is
+    place_runtime(work)
     _make(work, [])
+
+
+def place_runtime(work: Path) -> None:
+    """Put Verilator's own library where the make of a model looks for it, and finds it newer than its sources."""
+    runtime = prepare_runtime()
+    for name in _RUNTIME:
+        shutil.copy(runtime / name, work / name)
 
 
 def prepare_runtime() -> Path:
