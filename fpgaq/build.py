@@ -7,7 +7,7 @@ import os
 import runpy
 import sys
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ def build_design(folder: Path, output: Path | None, progress: Progress) -> tuple
 
     config = load_design(folder)
     name = config.name or folder.resolve().name
-    with ThreadPoolExecutor(max_workers=1) as pool, processes.ended_on_error():
+    with processes.worker_threads(1) as pool:
         # TensorFlow keeps one processor busy until the model is there: this is for the other one.
         runtime = pool.submit(prepare_runtime)
         _train(config, folder, progress)
@@ -99,7 +99,7 @@ def gate_inputs(design: Design) -> tuple[Bundle, np.ndarray | None, str]:
 
 
 def _run(design: Design, codes: Bundle, labels: np.ndarray | None, source: str, progress: Progress) -> Report:
-    with ThreadPoolExecutor(max_workers=3) as pool, processes.ended_on_error():
+    with processes.worker_threads(3) as pool:
         software: Future[Gate] = pool.submit(_csim, design, codes, progress)
         with progress.phase("write", "writing SystemVerilog"):
             design.write_hardware()

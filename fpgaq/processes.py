@@ -9,34 +9,51 @@ import subprocess
 import threading
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from fpgaq.errors import ToolError
 
 _tracked: weakref.WeakSet[subprocess.Popen[bytes]] = weakref.WeakSet()
 _lock = threading.Lock()
+_ending = threading.Event()
 
 
 def track(process: subprocess.Popen[bytes]) -> None:
-    """Let `ended_on_error` find a process that was started in a session of its own."""
+    """Let `worker_threads` find a process that was started in a session of its own.
+
+    Raises
+    ------
+    ToolError
+        If everything is being ended; so is the process then.
+    """
     with _lock:
         _tracked.add(process)
+    if _ending.is_set():
+        end_group(process)
+        raise ToolError("a tool was not run: the build is ending")
 
 
 @contextlib.contextmanager
-def ended_on_error() -> Iterator[None]:
-    """End every tool that runs in any thread when the block is left by an exception, Ctrl-C included.
+def worker_threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Provide threads that wait for tools.
 
-    Threads that wait for those tools then fail at once instead of keeping the program alive.
+    When the block is left by an exception, Ctrl-C included, every tool that runs in any thread is ended and none is
+    started any more, so that the threads fail at once instead of keeping the program alive.
     """
-    try:
-        yield
-    except BaseException:
-        with _lock:
-            running = [process for process in _tracked if process.poll() is None]
-        for process in running:
-            end_group(process)
-        raise
+    with ThreadPoolExecutor(max_workers=count) as pool:
+        try:
+            yield pool
+        except BaseException:
+            _ending.set()
+            with _lock:
+                running = [process for process in _tracked if process.poll() is None]
+            for process in running:
+                end_group(process)
+            pool.shutdown(cancel_futures=True)
+            raise
+        finally:
+            _ending.clear()
 
 
 class Logged:
