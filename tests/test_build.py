@@ -127,7 +127,7 @@ def test_closed_gates_cost_less_than_a_point(trained: Trained) -> None:
 @pytest.mark.parametrize(("reuse", "family", "dsp"), [(64, "xc7", True), (32, "ice40", False)])
 def test_digits_folded(reuse: int, family: str, dsp: bool, trained: Trained, tmp_path: Path) -> None:
     layers = {"fc3": {"reuse_factor": 32}}  # 64 and 32 both divide its 32x10 matrix, 64 only with one input a cycle
-    folder = variant(trained, tmp_path, "digits_mlp", reuse_factor=reuse, family=family, layers=layers)
+    folder = variant(trained, tmp_path, "digits_mlp", reuse_factor=reuse, family=family, layers=layers, flat_limit=1)
     run = fpgaq("build", folder, "--output", tmp_path / "out", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     report = require_equal(tmp_path / "out")
