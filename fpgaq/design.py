@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from fpgaq.frontend.frozen import FrozenModel
     from fpgaq.hls.derive import Derivation
 
+#: Beats that are also sent under stalls, and after a reset, where a sample is a frame of many; at least two frames.
+_STALLED_BEATS = 2000
 _DESIGN_FILE = "design.json"
 _GRAPH_FILE = "graph.json"
 
@@ -198,7 +200,10 @@ class Design:
         return self._values([found[output] for output in self.graph.outputs], raw)
 
     def rtl(self, x: Any, *, raw: bool = False) -> tuple[Bundle, int]:
-        """Simulate the SystemVerilog; also returns the measured latency in cycles, of several outputs the longest."""
+        """Simulate the SystemVerilog; also returns the measured latency in cycles, of several outputs the longest.
+
+        It ends with the first beat of the first result.
+        """
         stream = self.simulate(bundled(self._codes(x, raw))).stream
         if stream.violation is not None:
             raise GateError(f"design {self.name!r}: the simulated hardware is wrong at {stream.violation}")
@@ -212,13 +217,15 @@ class Design:
     def simulate(self, codes: Bundle, *, probes: bool = False, stalled_samples: int = 100) -> SimulationResult:
         """Simulate input codes: back to back, stalled, and after a reset in mid-stream."""
         ends = zip(self.hardware.inputs, input_codes(self.graph, codes), strict=True)
+        beats = {end.prefix: end.beats for end in (*self.hardware.inputs, *self.hardware.outputs)}
         return self.simulation.run(
             {end.prefix: end.pack(values) for end, values in ends},
             [end.prefix for end in self.hardware.outputs],
             seed=self.options.seed,
             span=self.hardware.latency + 3 * self.hardware.ii,
             probes=len(self.hardware.flow.bits) if probes else 0,
-            stalled_samples=stalled_samples,
+            stalled_samples=min(stalled_samples, max(_STALLED_BEATS // max(beats.values()), 2)),
+            beats=beats,
         )
 
     def results(self, seen: Observation) -> list[IntArray]:
@@ -315,16 +322,15 @@ class Design:
         if trouble is None:
             assert gate is not None
             return gate, result
-        node = next(end.node for end in self.hardware.outputs if end.prefix == trouble.port)
-        first = Mismatch(node, trouble.beat, 0, None, None, trouble.text)
+        end = next(end for end in self.hardware.outputs if end.prefix == trouble.port)
+        first = Mismatch(end.node, trouble.beat // end.beats, 0, None, None, trouble.text)
         return Gate("rtl_vs_golden", samples(codes), max(surplus, 1), first), result
 
     def _expected(self, want: Mapping[str, IntArray], table: Timetable | None) -> dict[str, Expected]:
-        flow = self.hardware.flow
         clocks = [None] * len(self.hardware.outputs) if table is None else table.sinks
         return {
-            end.prefix: Expected(end.pack(want[end.node]), flow.latency[end.stream], flow.ii[end.stream], each)
-            for end, each in zip(self.hardware.outputs, clocks, strict=True)
+            end.prefix: Expected(end.pack(want[end.node]), pace.first, pace.ii, each)
+            for end, pace, each in zip(self.hardware.outputs, self.hardware.paces, clocks, strict=True)
         }
 
     def _golden(self, codes: Bundle) -> dict[str, IntArray]:
@@ -341,7 +347,10 @@ class Design:
         for block, record in zip(self.hardware.blocks, records[len(self.hardware.inputs) :], strict=True):
             if block.probe is not None:
                 node = self.hardware.optimized.nodes[block.probe]
-                values[block.probe] = unpack(record, node.type, block.out_width, block.out_count)
+                beats = unpack(record, node.type, block.out_width, block.out_count)
+                values[block.probe] = beats[: len(beats) // block.beats * block.beats].reshape(
+                    -1, block.beats * block.out_count
+                )
         return values
 
     # --- codes and values -----------------------------------------------------------------------------------------

@@ -129,20 +129,22 @@ class Bench:
         self.dut = dut
         self.sources = {prefix: Source(dut, prefix) for prefix in job["inputs"]}
         self.sinks = {prefix: Sink(dut, prefix) for prefix in job["outputs"]}
+        self.beats: dict[str, int] = job["beats"]
         self.span: int = job["span"]
         self.patience: int = job["patience"]
         self.taps = [{s: getattr(dut, f"{s}_{k}") for s in ("valid", "ready", "data")} for k in range(job["probes"])]
         self.cycle = 0
 
     async def run(self, inputs: dict[str, list[int]], lasts: list[int], how: dict, rng: random.Random) -> dict:
-        """Send every word, wait for as many results at every output, then look whether more come.
+        """Send every word, wait for the results at every output, then look whether more come.
 
-        `how` holds the probability that a source pauses ("idle") and, by output, that a sink does ("stalls").
+        `lasts` has the tlast of every sample. `how` holds the probability that a source pauses ("idle") and, by output,
+        that a sink does ("stalls").
         """
         for prefix, source in self.sources.items():
-            source.begin(inputs[prefix], lasts, how["idle"])
+            source.begin(inputs[prefix], self._at_ends(lasts, prefix), how["idle"])
         for prefix, sink in self.sinks.items():
-            sink.begin(lasts, how["stalls"][prefix])
+            sink.begin(self._at_ends(lasts, prefix), how["stalls"][prefix])
         probed: list[list[int]] = [[] for _ in self.taps]
         waited = quiet = 0
         while waited < self.patience and quiet < self.span:
@@ -158,6 +160,10 @@ class Bench:
         for sink in self.sinks.values():
             sink.finish(self.cycle, self.patience)
         return self._observation(probed)
+
+    def _at_ends(self, lasts: list[int], prefix: str) -> list[int]:
+        """Return the tlast of every beat: that of its sample with the last one."""
+        return [bit for last in lasts for bit in (*[0] * (self.beats[prefix] - 1), last)]
 
     async def _step(self, rng: random.Random, *, stalling: bool) -> bool:
         for source in self.sources.values():
@@ -217,13 +223,15 @@ async def streams(dut) -> None:
     job = json.loads(Path(os.environ["FPGAQ_JOB"]).read_text())
     rng = random.Random(job["seed"])
     inputs = {prefix: [int(w, 16) for w in words] for prefix, words in job["inputs"].items()}
-    lasts = [rng.randrange(2) for _ in next(iter(inputs.values()))]
+    samples = min(len(words) // job["beats"][prefix] for prefix, words in inputs.items())
+    framed = max(job["beats"].values()) > 1  # the end of a frame is the end of a frame, whatever the input said
+    lasts = [1 if framed else rng.randrange(2) for _ in range(samples)]
     cocotb.start_soon(Clock(dut.aclk, 10, unit="ns").start())
     bench = Bench(dut, job)
     await bench.reset()
     result: dict = {"passes": {}, "stale": 0}
     for how in job["passes"]:
-        some = {prefix: words[: how["samples"]] for prefix, words in inputs.items()}
+        some = {prefix: words[: how["samples"] * job["beats"][prefix]] for prefix, words in inputs.items()}
         if how["after_reset"]:
             result["stale"] += await bench.abandon(some)
         result["passes"][how["name"]] = await bench.run(some, lasts[: how["samples"]], how, rng)

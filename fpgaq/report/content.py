@@ -92,17 +92,21 @@ def _output_timing(
     hardware: Hardware, number: int, simulation: SimulationResult | None, table: Timetable | None
 ) -> dict[str, Any]:
     end = hardware.outputs[number]
-    latency, ii, varying = hardware.flow.latency[end.stream], hardware.flow.ii[end.stream], None
-    if table is not None and len(table.sinks[number]) > 1:
-        latency, ii = table.latency(number), max(table.gaps(number))
-        measured = [] if simulation is None else np.diff(simulation.stream.cycles[end.prefix]).tolist()
-        varying = {**_spread("predicted_", table.gaps(number)), **_spread("", measured)}
+    pace, varying = hardware.paces[number], None
+    latency, complete, ii = pace.first, pace.last, pace.ii
+    if table is not None and table.gaps(number):
+        latency, complete, ii = table.latency(number), table.complete(number), max(table.gaps(number))
+        if hardware.has_varying_cycles:
+            ends = [] if simulation is None else simulation.stream.cycles[end.prefix][end.beats - 1 :: end.beats]
+            varying = {**_spread("predicted_", table.gaps(number)), **_spread("", np.diff(ends).tolist())}
     return {
         "name": end.node,
         "port": end.prefix,
         "latency_cycles": None if simulation is None else simulation.stream.latency(end.prefix),
         "predicted_latency_cycles": latency,
-        "ii_cycles": None if simulation is None else simulation.stream.ii(end.prefix),
+        "last_beat_cycles": None if simulation is None else simulation.stream.complete(end.prefix, end.beats),
+        "predicted_last_beat_cycles": complete,
+        "ii_cycles": None if simulation is None else simulation.stream.ii(end.prefix, end.beats),
         "predicted_ii_cycles": ii,
         "varying_ii": varying,
     }

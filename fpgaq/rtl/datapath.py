@@ -137,7 +137,15 @@ class Masked:
     closed: int
 
 
-Op = Source | Constant | Sum | Max0 | Limit | Cast | Stair | Probe | Lookup | Masked
+@dataclass(frozen=True)
+class Larger:
+    """``max(x, y)``."""
+
+    x: Ref
+    y: Ref
+
+
+Op = Source | Constant | Sum | Max0 | Limit | Cast | Stair | Probe | Lookup | Masked | Larger
 
 
 @dataclass
@@ -186,6 +194,8 @@ class Datapath:
             return [t.node for t in op.adder.terms]
         if isinstance(op, Masked):
             return [op.x.node, op.gate.node]
+        if isinstance(op, Larger):
+            return [op.x.node, op.y.node]
         if isinstance(op, Probe):
             return [op.x.node, *(bit.node for bit in op.bits)]
         if isinstance(op, Lookup):
@@ -219,6 +229,8 @@ def evaluate_op(op: Op, x: IntArray, values: Mapping[int, IntArray]) -> IntArray
         return (v >= (row[_index(op.bits, values)] if op.bits else row[0])).astype(np.int64)
     if isinstance(op, Max0):
         return np.maximum(v, 0)
+    if isinstance(op, Larger):
+        return np.maximum(v, values[op.y.node] << op.y.shift)
     if isinstance(op, Limit):
         return np.clip(v, op.least, op.most)
     if isinstance(op, Masked):

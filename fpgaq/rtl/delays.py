@@ -10,7 +10,21 @@ import math
 from dataclasses import dataclass
 
 from fpgaq.ir.types import Rounding
-from fpgaq.rtl.datapath import Cast, Constant, Datapath, Limit, Lookup, Masked, Max0, Op, Probe, Source, Stair, Sum
+from fpgaq.rtl.datapath import (
+    Cast,
+    Constant,
+    Datapath,
+    Larger,
+    Limit,
+    Lookup,
+    Masked,
+    Max0,
+    Op,
+    Probe,
+    Source,
+    Stair,
+    Sum,
+)
 
 
 @dataclass(frozen=True)
@@ -84,6 +98,8 @@ def delay(model: DelayModel, path: Datapath, op: Op, node: int) -> int:
         return model.tree(width) + model.level
     if isinstance(op, Stair):
         return model.adder(width) + model.tree(len(op.thresholds))
+    if isinstance(op, Larger):
+        return model.adder(max(width, path.width(op.y.node))) + model.level
     if isinstance(op, Limit):
         return model.adder(width) + model.level
     assert isinstance(op, Cast)

@@ -11,6 +11,7 @@ from fpgaq.rtl.datapath import (
     Cast,
     Constant,
     Datapath,
+    Larger,
     Limit,
     Lookup,
     Masked,
@@ -30,6 +31,7 @@ _PREFIXES: dict[type, str] = {
     Source: "x",
     Sum: "s",
     Cast: "q",
+    Larger: "w",
     Limit: "c",
     Masked: "g",
     Max0: "m",
@@ -105,18 +107,7 @@ class DatapathWriter:
 
     def name(self, node: int, stage: int | None = None) -> str:
         """Return the name of a node's value as it is available in a stage."""
-        prefix = {
-            Source: "x",
-            Sum: "s",
-            Cast: "q",
-            Limit: "c",
-            Masked: "g",
-            Max0: "m",
-            Stair: "t",
-            Probe: "b",
-            Lookup: "t",
-        }
-        base = f"{prefix[type(self.path.ops[node])]}{node}"
+        base = f"{_PREFIXES[type(self.path.ops[node])]}{node}"
         late = 0 if stage is None else stage - self.schedule.stage[node]
         return f"{base}_d{late}" if late else base
 
@@ -189,6 +180,8 @@ class DatapathWriter:
             width, gate = self.path.width(node), self.name(op.gate.node, stage)
             value = self._bits(op.x, width, 0, stage)
             lines.append(f"assign {self.name(node)} = {gate} ? {value} : {constant(op.closed, width)};")
+        elif isinstance(op, Larger):
+            lines.append(self._larger(node, op, stage))
         elif isinstance(op, Limit):
             lo, hi = self.path.ref_bounds(op.x)
             least, most = op.least if op.least > lo else None, op.most if op.most < hi else None
@@ -196,6 +189,15 @@ class DatapathWriter:
         else:
             assert isinstance(op, Stair | Probe | Lookup)
             lines += self._staircase(node, op, stage)
+
+    def _larger(self, node: int, op: Larger, stage: int) -> str:
+        hulls = [self.path.ref_bounds(ref) for ref in (op.x, op.y)]
+        lo, hi = min(h[0] for h in hulls), max(h[1] for h in hulls)
+        compared = [self._bits(ref, interval_width(lo, hi), 0, stage) for ref in (op.x, op.y)]
+        if lo < 0:
+            compared = [f"$signed({text})" for text in compared]
+        x, y = (self._bits(ref, self.path.width(node), 0, stage) for ref in (op.x, op.y))
+        return f"assign {self.name(node)} = {compared[0]} > {compared[1]} ? {x} : {y};"
 
     def _staircase(self, node: int, op: Stair | Probe | Lookup, stage: int) -> list[str]:
         name, width = self.name(node), self.path.width(node)

@@ -43,6 +43,10 @@ class Engine(Protocol):
         """Let clocks pass in which nothing changes."""
         ...
 
+    def state(self) -> tuple[int, ...]:
+        """What the future depends on, clocks counted from now; not for blocks whose beats take different cycles."""
+        ...
+
 
 def make_engine(hardware: LayerHardware, cycles: Sequence[int] | None = None) -> Engine:
     """Return the model of a block.
@@ -54,7 +58,7 @@ def make_engine(hardware: LayerHardware, cycles: Sequence[int] | None = None) ->
         For how many clocks each beat keeps it, where that is not always its II.
     """
     if isinstance(hardware, StreamPad):
-        return Margin(hardware.margin)
+        return Margin(hardware.margin, hardware.early)
     gives = hardware.gives if isinstance(hardware, (StreamWindow, StreamCollect)) else (True,)
     return Pipeline(hardware.latency, hardware.ii, cycles, gives)
 
@@ -110,6 +114,10 @@ class Pipeline:
         if not self.offers:
             self.clock += clocks
 
+    def state(self) -> tuple[int, ...]:
+        waiting = (max(clock - self.clock, 0) for clock in self.under_way)
+        return (self.accepted % len(self.gives), max(self.free - self.clock, 0), *waiting)
+
 
 class Margin:
     """`stream_pad`: one pixel waits for its place among those of the margin.
@@ -118,16 +126,20 @@ class Margin:
     ----------
     margin : sequence of bool
         Whether each beat of a frame of the result belongs to the margin.
+    early : bool
+        Whether only the first frame is waited for.
     """
 
-    def __init__(self, margin: Sequence[bool]) -> None:
+    def __init__(self, margin: Sequence[bool], early: bool) -> None:
         self.margin = margin
+        self.early = early
+        self.started = False
         self.place = 0
         self.full = False
 
     @property
     def offers(self) -> bool:
-        return self.full or (self.margin[self.place] and self.place > 0)
+        return self.full or (self.margin[self.place] and (self.place > 0 or (self.early and self.started)))
 
     def accepts(self, free: bool) -> bool:
         return not self.full or (free and not self.margin[self.place])
@@ -137,9 +149,13 @@ class Margin:
             self.full &= self.margin[self.place]
             self.place = (self.place + 1) % len(self.margin)
         self.full |= taken
+        self.started |= taken
 
     def idle(self, free: bool) -> int:
         return 1 if self.offers and free else FOREVER
 
     def skip(self, clocks: int) -> None:
         """Nothing counts clocks here."""
+
+    def state(self) -> tuple[int, ...]:
+        return (self.place, self.full, self.started)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -111,7 +112,9 @@ class FoldedMatrix:
         """Type of an accumulator: exact, rounding constant included. Sums are modulo its width, so any sign will do."""
         if not self.half:
             return self.matrix.type
-        lo, hi = (bound + self.half for bound in self.matrix.infer([self.source]).hull)
+        # The union of all pixels of an image may lead to more than the type of the results has to hold.
+        wide = dataclasses.replace(self.matrix, type=FixedType(63, self.matrix.type.frac, True))
+        lo, hi = (bound + self.half for bound in wide.infer([self.source]).hull)
         return FixedType.from_interval(lo, hi, self.matrix.type.frac)
 
     @property

@@ -1,11 +1,20 @@
-"""Frames of pixels: a tensor of several axes travels as one beat per pixel, row by row, with all its channels."""
+"""Frames of pixels: a tensor of several axes travels as one beat per pixel, row by row, with all its channels.
+
+This is so in designs with operations on single pixels or on their order. Where there are none, a tensor of any shape is
+a vector, and travels as one beat.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-from fpgaq.ir.node import Bounds, Operand, frozen_array
+from fpgaq.ir.graph import Graph
+from fpgaq.ir.node import Node, Operand
+from fpgaq.ir.ops import Clip, Input, Relu, Requantize, Reshape, Thresholds
+
+#: Operations that are the same for every element, wherever it is.
+_ANYWHERE = (Clip, Input, Relu, Requantize, Reshape, Thresholds)
 
 
 @dataclass(frozen=True)
@@ -47,11 +56,18 @@ def by_axis(values: tuple[int, ...], missing: int) -> tuple[int, int]:
 
 def pixel(operand: Operand) -> Operand:
     """Return what is known of any one pixel of a tensor: per channel the union of the bounds of all pixels."""
-    axes = tuple(range(len(operand.shape) - 1))
-    lo, hi = operand.bounds
-    return Operand(operand.type, Bounds(frozen_array(lo.min(axis=axes)), frozen_array(hi.max(axis=axes))))
+    return Operand(operand.type, operand.bounds.channels)
 
 
-def pixels(shape: tuple[int, ...]) -> int:
-    """Return the pixels of a tensor; a vector is one."""
-    return math.prod(shape[:-1])
+def in_pixels(graph: Graph) -> bool:
+    """Whether tensors of several axes travel pixel by pixel."""
+
+    def needs_pixels(node: Node) -> bool:
+        return not isinstance(node, _ANYWHERE) and any(len(graph.operand(i).shape) > 1 for i in node.inputs)
+
+    return any(needs_pixels(node) for node in graph.nodes.values())
+
+
+def beats(graph: Graph, name: str) -> int:
+    """Return the beats that a tensor travels as."""
+    return math.prod(graph.operand(name).shape[:-1]) if in_pixels(graph) else 1

@@ -15,18 +15,22 @@ from fpgaq.errors import ConfigError, ModelError
 from fpgaq.ir import activity
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Bounds, Node, Operand, frozen_array
-from fpgaq.ir.ops import ArgMax, GatedMatMul, MatMul, Softmax
+from fpgaq.ir.ops import ArgMax, GatedMatMul, MatMul, Pad, Reshape, Softmax, Windows
 from fpgaq.ir.passes import optimize
 from fpgaq.ir.types import IntArray
 from fpgaq.rtl.argmax_layer import ArgMaxLayer
 from fpgaq.rtl.dataflow import Block, Dataflow, LayerHardware
 from fpgaq.rtl.delays import MODELS, adder_inputs
 from fpgaq.rtl.folded_matrix import FoldedMatrix
+from fpgaq.rtl.frames import beats
 from fpgaq.rtl.gated_engine import GatedEngine
 from fpgaq.rtl.input_bits import known_levels
 from fpgaq.rtl.softmax_layer import SoftmaxLayer
 from fpgaq.rtl.stages import Layer, split, streams
-from fpgaq.rtl.timetable import Timetable, timetable
+from fpgaq.rtl.stream_collect import StreamCollect
+from fpgaq.rtl.stream_pad import StreamPad
+from fpgaq.rtl.stream_window import StreamWindow
+from fpgaq.rtl.timetable import Pace, Timetable, paces, timetable
 from fpgaq.rtl.top import Endpoint, top_module
 from fpgaq.rtl.unroll import rounding_half
 from fpgaq.rtl.unrolled_layer import UnrolledLayer
@@ -63,9 +67,19 @@ class Hardware:
     def _blocks(self, layer: Layer) -> list[Block]:
         def block(hardware: LayerHardware) -> Block:
             width, count = layer.result.type.width, layer.n_out
-            return Block(hardware, layer.nodes[0].layer, layer.inputs, layer.output, width, count, layer.output)
+            return Block(
+                hardware, layer.nodes[0].layer, layer.inputs, layer.output, width, count, layer.output, layer.beats
+            )
 
-        matrix = layer.matrix
+        matrix, first = layer.matrix, layer.nodes[0]
+        if isinstance(first, Pad):
+            return [block(StreamPad(layer.name, first, layer.source, self._margin_may_be_early(first)))]
+        if isinstance(first, Windows):
+            return [block(StreamWindow(layer.name, first, layer.source))]
+        if isinstance(first, Reshape):
+            collected = beats(self.optimized, first.inputs[0]) // layer.beats
+            bits = layer.n_out // collected * layer.source.type.width
+            return [block(StreamCollect(layer.name, bits, collected))]
         if isinstance(layer.nodes[0], ArgMax):
             return [block(ArgMaxLayer(layer.name, layer.source, layer.result.type.width))]
         if isinstance(layer.nodes[0], Softmax):
@@ -75,6 +89,15 @@ class Hardware:
         if matrix is None or matrix.reuse == 1:
             return [block(self._unrolled(layer.name, layer.nodes, layer.source, layer.result, 0))]
         return self._folded(layer, matrix)
+
+    def _margin_may_be_early(self, node: Pad) -> bool:
+        """Whether no window shows before a pixel of the frame has come."""
+        margin = StreamPad(node.name, node, self.optimized.operand(node.inputs[0])).margin
+        result = self.optimized.operand(node.name)
+        readers = self.optimized.consumers(node.name)
+        windows = [StreamWindow(r.name, r, result).gives for r in readers if isinstance(r, Windows)]
+        shown = any(any(gives[: margin.index(False)]) for gives in windows)
+        return len(windows) == len(readers) and node.name not in self.optimized.outputs and not shown
 
     def _gated(self, layer: Layer, matrix: GatedMatMul) -> list[Block]:
         """Return the engine, and what follows it elementwise."""
@@ -99,14 +122,17 @@ class Hardware:
         folded = FoldedMatrix(f"{layer.name}_matrix" if rest else layer.name, matrix, layer.source, half, levels)
         acc = folded.result_type
         if not rest:
-            return [Block(folded, matrix.layer, layer.inputs, layer.output, acc.width, matrix.n_out, layer.output)]
-        exact = matrix.infer([layer.source])
+            count = matrix.n_out
+            return [
+                Block(folded, matrix.layer, layer.inputs, layer.output, acc.width, count, layer.output, layer.beats)
+            ]
+        exact = self.optimized.bounds[matrix.name].channels
         shifted = Bounds(frozen_array(exact.lo + half), frozen_array(exact.hi + half))
         unrolled = self._unrolled(layer.name, rest, Operand(acc, shifted), layer.result, half)
         inner, width = f"{layer.output}: sums", layer.result.type.width
         return [
-            Block(folded, matrix.layer, layer.inputs, inner, acc.width, matrix.n_out, None),
-            Block(unrolled, matrix.layer, (inner,), layer.output, width, layer.n_out, layer.output),
+            Block(folded, matrix.layer, layer.inputs, inner, acc.width, matrix.n_out, None, layer.beats),
+            Block(unrolled, matrix.layer, (inner,), layer.output, width, layer.n_out, layer.output, layer.beats),
         ]
 
     def _unrolled(self, name: str, nodes: Sequence[Node], source: Operand, result: Operand, half: int) -> UnrolledLayer:
@@ -125,15 +151,20 @@ class Hardware:
     def flow(self) -> Dataflow:
         """How the modules are connected."""
         made = streams(self.optimized)
-        sources = {node.name: node.type.width * math.prod(node.shape) for node in self.optimized.inputs}
-        return Dataflow(sources, self.blocks, tuple(made[output] for output in self.graph.outputs))
+        frames = {node.name: beats(self.optimized, node.name) for node in self.optimized.inputs}
+        sources = {
+            node.name: node.type.width * math.prod(node.shape) // frames[node.name] for node in self.optimized.inputs
+        }
+        return Dataflow(sources, self.blocks, tuple(made[output] for output in self.graph.outputs), frames)
 
     @cached_property
     def inputs(self) -> list[Endpoint]:
         """The AXI-Stream inputs, in the order of the graph's."""
         nodes = [node.name for node in self.graph.inputs]
         return [
-            Endpoint(node, prefix, node, self.graph.operand(node), self.graph.nodes[node].type.width)
+            Endpoint(
+                node, prefix, node, self.graph.operand(node), self.graph.nodes[node].type.width, self.flow.beats[node]
+            )
             for node, prefix in zip(nodes, self._prefixes("s_axis", nodes), strict=True)
         ]
 
@@ -142,9 +173,9 @@ class Hardware:
         """The AXI-Stream outputs, in the order of the graph's."""
         nodes = self.graph.outputs
         return [
-            Endpoint(node, prefix, stream, operand, self.flow.bits[stream] // operand.bounds.lo.size)
+            Endpoint(node, prefix, stream, operand, self.flow.bits[stream] * beats // operand.bounds.lo.size, beats)
             for node, prefix, stream in zip(nodes, self._prefixes("m_axis", nodes), self.flow.sinks, strict=True)
-            for operand in [self.graph.operand(node)]
+            for operand, beats in [(self.graph.operand(node), self.flow.beats[stream])]
         ]
 
     def _prefixes(self, side: str, nodes: Sequence[str]) -> list[str]:
@@ -152,29 +183,48 @@ class Hardware:
         return [side] if len(nodes) == 1 else identifiers(f"{side}_{self.graph.nodes[node].layer}" for node in nodes)
 
     def timetable(self, inputs: Sequence[IntArray]) -> Timetable | None:
-        """Return when the result of every vector leaves, where that depends on the vectors; None where it does not.
+        """Return when every beat of the results leaves; None where all vectors take latency and II of their layers.
+
+        It is told where it depends on the vectors, and where they come and go as frames of several beats.
 
         Parameters
         ----------
         inputs : sequence of int array
             As of `fpgaq.ir.golden.trace`.
         """
-        engines = {b.output: b.hardware for b in self.blocks if isinstance(b.hardware, GatedEngine)}
-        if not engines:
+        if not self.has_varying_cycles and not self.flow.has_frames:
             return None
         gates = activity.open_gates(self.optimized, inputs)
-        cycles = {stream: engine.cycles(gates[engine.matrix.name]) for stream, engine in engines.items()}
+        cycles = {stream: engine.cycles(gates[engine.matrix.name]) for stream, engine in self._engines.items()}
         return timetable(self.flow, {s: c.tolist() for s, c in cycles.items()}, len(inputs[0]))
 
     @property
+    def _engines(self) -> dict[str, GatedEngine]:
+        return {b.output: b.hardware for b in self.blocks if isinstance(b.hardware, GatedEngine)}
+
+    @property
+    def has_varying_cycles(self) -> bool:
+        """Whether cycles depend on what is in the vectors."""
+        return bool(self._engines)
+
+    @cached_property
+    def paces(self) -> list[Pace]:
+        """Latency and II of every output, without stalls; at most so many cycles where they depend on the vectors."""
+        if not self.flow.has_frames:
+            return [
+                Pace(*(figures[s] for figures in (f.latency, f.latency, f.ii))) for f in [self.flow] for s in f.sinks
+            ]
+        return paces(self.flow)
+
+    @property
     def latency(self) -> int:
-        """Cycles from the input vectors accepted to the last result at an output, without stalls; at most so many."""
-        return max(self.flow.latency[end.stream] for end in self.outputs)
+        """Cycles from the first beat accepted to the last one of the last output, without stalls; at most so many."""
+        return max(pace.last for pace in self.paces)
 
     @property
     def ii(self) -> int:
-        """Cycles between vectors; at most so many."""
-        return max(self.flow.ii[end.stream] for end in self.outputs)
+        """Cycles between vectors or frames; at most so many."""
+        return max(pace.ii for pace in self.paces)
 
     def modules(self) -> Mapping[str, Module]:
         """Return the generated modules by name, the top last; each goes into a file of its own."""
@@ -190,15 +240,21 @@ class Hardware:
 
     def top(self) -> Module:
         """Return the AXI-Stream top."""
-        comment = [f"{self.graph.name}: AXI-Stream, one vector a beat, element 0 in the low bits, padded to bytes."]
-        for what, ends, more in (("Input ", self.inputs, "; tlast travels along"), ("Output", self.outputs, "")):
+        pixels = self.flow.has_frames
+        beat = "one vector or pixel" if pixels else "one vector"
+        comment = [f"{self.graph.name}: AXI-Stream, {beat} a beat, element 0 in the low bits, padded to bytes."]
+        along = "" if pixels else "; tlast travels along"
+        for what, ends, more in (("Input ", self.inputs, along), ("Output", self.outputs, "")):
             for end in ends:
                 port = f" at {end.prefix}" if len(ends) > 1 else ""
-                comment.append(f"{what}  {end.count} x {end.operand.type} in {end.bytes} bytes{port}{more}.")
-        for end in self.outputs:
+                frame = f" a beat, {end.beats} beats" if pixels else ""
+                comment.append(f"{what}  {end.count} x {end.operand.type} in {end.bytes} bytes{frame}{port}{more}.")
+        if pixels:
+            comment.append("tlast comes with the last beat of a frame, and must do so at the inputs.")
+        for end, pace in zip(self.outputs, self.paces, strict=True):
             port = f" at {end.prefix}" if len(self.outputs) > 1 else ""
-            latency, ii = self.flow.latency[end.stream], self.flow.ii[end.stream]
-            comment.append(f"Latency {latency} cycles, II {ii}{port}, without stalls.")
+            complete = f", {pace.last} to the last beat" if pixels else ""
+            comment.append(f"Latency {pace.first} cycles{complete}, II {pace.ii}{port}, without stalls.")
         return top_module(self.graph.name, comment, self.flow, self.inputs, self.outputs)
 
     def write(self, folder: Path) -> list[Path]:

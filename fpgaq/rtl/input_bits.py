@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fpgaq.ir.node import Node, Operand
-from fpgaq.ir.ops import Reshape, Staircases, Thresholds
+from fpgaq.ir.ops import Reshape, Staircases, Thresholds, WindowMax, Windows
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def input_bits(source: Operand, levels: Sequence[int] | None = None) -> InputBit
 def known_levels(nodes: Mapping[str, Node], name: str) -> tuple[int, ...] | None:
     """Return the values that elements of a tensor can have, where a staircase makes it."""
     node = nodes[name]
-    while isinstance(node, Reshape):
+    while isinstance(node, (Reshape, WindowMax, Windows)):
         node = nodes[node.inputs[0]]
     if isinstance(node, (Thresholds, Staircases)):
         return tuple(np.unique(node.codes).tolist())

@@ -1,4 +1,8 @@
-"""The integer graph cut into hardware layers: a matrix with the elementwise operations that only it feeds is one."""
+"""The integer graph cut into hardware layers: a matrix with the elementwise operations that only it feeds is one.
+
+A tensor travels as one vector. In a design with operations on images or series, tensors of several axes travel pixel by
+pixel instead, and a layer is what happens to any one pixel; see `fpgaq.rtl.frames`.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,12 @@ from dataclasses import dataclass
 from fpgaq.errors import ModelError
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Node, Operand
-from fpgaq.ir.ops import ArgMax, GatedMatMul, Input, MatMul, Reshape, Softmax
+from fpgaq.ir.ops import ArgMax, GatedMatMul, Input, MatMul, Pad, Reshape, Softmax, WindowAverage, Windows
+from fpgaq.rtl.frames import beats, in_pixels, pixel
 from fpgaq.rtl.verilog import identifiers
 
-#: Operations on whole vectors, which are layers of their own.
-_HEADS = (ArgMax, Softmax)
+#: Operations on whole vectors, and on the order of pixels, which are layers of their own.
+_HEADS = (ArgMax, Softmax, Pad, Windows, Reshape)
 
 
 @dataclass(frozen=True)
@@ -25,13 +30,17 @@ class Layer:
     name : str
         Legal identifier, after the layer of the model.
     nodes : tuple of Node
-        Operations in order: at most one matrix, in front, then elementwise ones; or a head alone.
+        Operations in order: at most one matrix, in front, then elementwise ones; or a head alone. A reshape alone puts
+        several beats into one.
     source, result : Operand
-        Type and bounds of what goes in and comes out, as vectors.
+        Type and bounds of a beat that goes in and one that comes out; for a padding, windows or a reshape of the whole
+        tensor that goes in.
     inputs : tuple of str
         Streams that it reads: names of graph inputs or of outputs of other layers.
     output : str
         Name of the node whose value leaves; the stream is called so.
+    beats : int
+        Beats that a result is.
     """
 
     name: str
@@ -40,6 +49,7 @@ class Layer:
     result: Operand
     inputs: tuple[str, ...]
     output: str
+    beats: int
 
     @property
     def matrix(self) -> MatMul | None:
@@ -59,11 +69,31 @@ class Layer:
 
 
 def streams(graph: Graph) -> dict[str, str]:
-    """Return the node that makes the vector of each node: itself, but for reshapes, which only rename it."""
+    """Return the node that makes the stream of each node: itself, but for reshapes that only rename it."""
     made: dict[str, str] = {}
     for node in graph.nodes.values():
-        made[node.name] = made[node.inputs[0]] if isinstance(node, Reshape) else node.name
+        made[node.name] = made[node.inputs[0]] if _renames(graph, node) else node.name
     return made
+
+
+def _renames(graph: Graph, node: Node) -> bool:
+    """Whether a node is a reshape that keeps the beats.
+
+    Raises
+    ------
+    ModelError
+        If it is one that takes pixels apart.
+    """
+    if not isinstance(node, Reshape):
+        return False
+    before, after = (beats(graph, name) for name in (node.inputs[0], node.name))
+    if before % after:
+        shapes = [list(graph.operand(name).shape) for name in (node.inputs[0], node.name)]
+        raise node.fail(
+            f"hardware that reshapes {shapes[0]} to {shapes[1]} is not available yet, because {before} beats are no "
+            f"multiple of {after}; give the model an input of the shape that it works on"
+        )
+    return before == after
 
 
 def split(graph: Graph) -> list[Layer]:
@@ -75,7 +105,7 @@ def split(graph: Graph) -> list[Layer]:
         If it computes nothing, or an input is read by nothing.
     """
     made = streams(graph)
-    computed = [n for n in _needed(graph) if not isinstance(n, (Input, Reshape))]
+    computed = [n for n in _needed(graph) if made[n.name] == n.name and not isinstance(n, Input)]
     readers = Counter([*(made[i] for n in computed for i in n.inputs), *(made[o] for o in graph.outputs)])
     for source in graph.inputs:
         if not readers[source.name]:
@@ -107,6 +137,8 @@ def _needed(graph: Graph) -> list[Node]:
 
 
 def _only_input(node: Node, made: Mapping[str, str]) -> str:
+    if isinstance(node, WindowAverage):
+        raise node.fail("hardware for averages is not available yet; use a maximum, or a convolution")
     if len(node.inputs) != 1:
         raise ModelError(
             f"layer {node.layer!r}: hardware for {node.op} of {len(node.inputs)} tensors is not available yet; golden "
@@ -118,4 +150,10 @@ def _only_input(node: Node, made: Mapping[str, str]) -> str:
 def _layer(graph: Graph, group: list[Node], name: str, made: Mapping[str, str]) -> Layer:
     first, last = group[0], group[-1]
     inputs = tuple(made[i] for i in first.inputs)
-    return Layer(name, tuple(group), graph.operand(first.inputs[0]), graph.operand(last.name), inputs, last.name)
+    source, result = graph.operand(first.inputs[0]), graph.operand(last.name)
+    if in_pixels(graph):
+        result = pixel(result)
+        source = source if isinstance(first, (Pad, Windows, Reshape)) else pixel(source)
+        if isinstance(first, GatedMatMul) and beats(graph, last.name) > 1:
+            raise first.fail("hardware for a gated matrix on pixels is not available yet; golden model and C++ work")
+    return Layer(name, tuple(group), source, result, inputs, last.name, beats(graph, last.name))

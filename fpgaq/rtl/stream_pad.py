@@ -23,11 +23,14 @@ class StreamPad:
     node : Pad
     source : Operand
         The whole tensor that it reads.
+    early : bool
+        The margin in front of a frame may come before the frame does.
     """
 
     name: str
     node: Pad
     source: Operand
+    early: bool = False
 
     @property
     def frame(self) -> Frame:
@@ -82,6 +85,7 @@ class StreamPad:
             "LEFT": left,
             "RIGHT": right,
             "MARGIN": constant(margin, wide),
+            "EARLY": f"1'b{int(self.early)}",
         }
         ports = {p.name: p.name for p in module.ports}
         if result.width != source.width:

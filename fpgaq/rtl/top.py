@@ -28,9 +28,11 @@ class Endpoint:
     stream : str
         The stream inside.
     operand : Operand
-        Type and bounds of the vector.
+        Type and bounds of the tensor.
     width : int
         Bits of an element in a word; an output may have more than its type.
+    beats : int
+        Beats that the tensor is.
     """
 
     node: str
@@ -38,15 +40,16 @@ class Endpoint:
     stream: str
     operand: Operand
     width: int
+    beats: int = 1
 
     @property
     def count(self) -> int:
-        """Elements of the vector."""
-        return int(self.operand.bounds.lo.size)
+        """Elements of a beat."""
+        return int(self.operand.bounds.lo.size) // self.beats
 
     @property
     def bits(self) -> int:
-        """Bits of a vector."""
+        """Bits of a beat, without those that pad it to bytes."""
         return self.width * self.count
 
     @property
@@ -56,11 +59,14 @@ class Endpoint:
 
     def pack(self, codes: IntArray) -> list[int]:
         """Return the beats for codes of shape (samples, ...)."""
-        return pack(codes, dataclasses.replace(self.operand.type, width=self.width))
+        rows = codes.reshape(len(codes) * self.beats, self.count)
+        return pack(rows, dataclasses.replace(self.operand.type, width=self.width))
 
     def unpack(self, words: Sequence[int]) -> IntArray:
-        """Return the codes in beats, shape (samples, count)."""
-        return unpack(words, self.operand.type, self.width, self.count)
+        """Return the codes in beats, shape (samples, size); of a sample that is not complete nothing."""
+        samples = len(words) // self.beats
+        rows = unpack(words[: samples * self.beats], self.operand.type, self.width, self.count)
+        return rows.reshape(samples, self.beats * self.count)
 
 
 def top_module(

@@ -10,13 +10,14 @@ import numpy as np
 
 from fpgaq.cmvm import AdderGraph, Term, solve
 from fpgaq.ir.node import Node, Operand
-from fpgaq.ir.ops import Affine, Clip, GatedMatMul, MatMul, Relu, Requantize, Staircases, Thresholds
+from fpgaq.ir.ops import Affine, Clip, GatedMatMul, MatMul, Relu, Requantize, Staircases, Thresholds, WindowMax
 from fpgaq.ir.types import IntArray, Overflow, Rounding, shift_round
 from fpgaq.rtl.datapath import (
     Cast,
     Constant,
     Datapath,
     Interval,
+    Larger,
     Limit,
     Lookup,
     Masked,
@@ -31,6 +32,7 @@ from fpgaq.rtl.datapath import (
 from fpgaq.rtl.matrix_forms import matrix_forms
 from fpgaq.rtl.staircase import append_staircase
 from fpgaq.rtl.unroll_gated import unroll_gated
+from fpgaq.rtl.unroll_window import window_max
 
 _HALF_ADDED = (Rounding.RND, Rounding.RND_CONV)
 
@@ -82,6 +84,8 @@ def unroll(nodes: Sequence[Node], source: Operand, *, adder_inputs: int = 3, hal
             bounds = node.infer([source])  # it stands in front: what it reads is what the layer reads
             outputs = unroll_gated(path, [e.ref for e in elements], node, bounds, adder_inputs)
             elements = [_Element(ref) for ref in outputs]
+        elif isinstance(node, WindowMax):
+            elements = [_Element(ref) for ref in window_max(path, [e.ref for e in elements], node.positions)]
         elif isinstance(node, Staircases):
             tables = zip(elements, node.thresholds, node.codes, strict=True)
             elements = [_Element(append_staircase(path, e.ref, thresholds, codes)) for e, thresholds, codes in tables]
@@ -230,6 +234,8 @@ def _renumbered(op: Op, place: IntArray) -> Op:
     x = Ref(int(place[op.x.node]), op.x.shift)
     if isinstance(op, Probe):
         return Probe(x, _moved_bits(op.bits, place), op.thresholds)
+    if isinstance(op, Larger):
+        return Larger(x, Ref(int(place[op.y.node]), op.y.shift))
     if isinstance(op, Masked):
         return Masked(x, Ref(int(place[op.gate.node])), op.closed)
     return dataclasses.replace(op, x=x)

@@ -92,7 +92,14 @@ class Faults:
         shutil.copytree(self.design.folder / "rtl", folder / "rtl")
         return Design(self.design.graph, self.design.options, folder)
 
-    def planted(self, folder: Path, file: str, pattern: str, replacement: str | Callable[[re.Match[str]], str]) -> Gate:
+    def planted(
+        self,
+        folder: Path,
+        file: str,
+        pattern: str,
+        replacement: str | Callable[[re.Match[str]], str],
+        samples: int = SAMPLES,
+    ) -> Gate:
         """Change the first match in one source file and run the gate."""
         design = self.copy(folder)
         path = folder / "rtl" / file
@@ -100,4 +107,4 @@ class Faults:
         assert count == 1, f"{file} holds no {pattern!r}"
         assert text != path.read_text()
         path.write_text(text)
-        return design.rtl_gate(codes(design))[0]
+        return design.rtl_gate(codes(design, samples))[0]

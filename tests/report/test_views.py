@@ -47,6 +47,8 @@ CYCLES = {
     "port": "m_axis",
     "latency_cycles": 9,
     "predicted_latency_cycles": 9,
+    "last_beat_cycles": 9,
+    "predicted_last_beat_cycles": 9,
     "ii_cycles": 2,
     "predicted_ii_cycles": 2,
     "varying_ii": None,

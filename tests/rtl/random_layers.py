@@ -10,7 +10,21 @@ from hypothesis import strategies as st
 
 from fpgaq.ir import FixedType, Graph, IntArray, Overflow, Rounding
 from fpgaq.ir.node import Node, Operand
-from fpgaq.ir.ops import Affine, ArgMax, Clip, GatedMatMul, Input, MatMul, Relu, Requantize, Thresholds
+from fpgaq.ir.ops import (
+    Affine,
+    ArgMax,
+    Clip,
+    GatedMatMul,
+    Input,
+    MatMul,
+    Pad,
+    Relu,
+    Requantize,
+    Reshape,
+    Thresholds,
+    WindowMax,
+    Windows,
+)
 from fpgaq.ir.ops.gated import reach
 
 KINDS = ("dense", "binary", "ternary", "pot", "sparse", "zero", "negative")
@@ -43,18 +57,19 @@ class Chain:
     ----------
     name : str
         Name of the design.
-    n_in : int
-        Length of the input vector.
+    n_in : int or tuple of int
+        Length of the input vector, or shape of an image or series.
     type_ : FixedType
         Of the inputs.
     seed : int
         Of everything random in the chain.
     """
 
-    def __init__(self, name: str, n_in: int, type_: FixedType, seed: int) -> None:
+    def __init__(self, name: str, n_in: int | tuple[int, ...], type_: FixedType, seed: int) -> None:
         self.name = name
         self.rng = np.random.default_rng(seed)
-        self.nodes: list[Node] = [Input(name="x", inputs=(), type=type_, layer="x", shape=(n_in,))]
+        shape = (n_in,) if isinstance(n_in, int) else n_in
+        self.nodes: list[Node] = [Input(name="x", inputs=(), type=type_, layer="x", shape=shape)]
 
     @property
     def graph(self) -> Graph:
@@ -68,8 +83,8 @@ class Chain:
 
     @property
     def size(self) -> int:
-        """Elements of the last result."""
-        return int(self.operand.bounds.lo.size)
+        """Elements of the last result, of an image those of a pixel."""
+        return self.operand.shape[-1]
 
     def _named(self, op: str) -> dict:
         name = f"{op}{len(self.nodes)}"
@@ -159,6 +174,32 @@ class Chain:
         return self._add_exact(
             Thresholds(**self._named("stairs"), type=self._wide(0), thresholds=thresholds, codes=codes)
         )
+
+    def pad(self, before: tuple[int, ...], after: tuple[int, ...], value: int = 0) -> Chain:
+        """A margin."""
+        type_ = self._wide(self.operand.type.frac)
+        return self._add_exact(Pad(**self._named("pad"), type=type_, before=before, after=after, value=value))
+
+    def windows(
+        self, size: tuple[int, ...], stride: tuple[int, ...] | None = None, dilation: tuple[int, ...] | None = None
+    ) -> Chain:
+        """Windows of a size."""
+        ones = (1,) * len(size)
+        steps = {"stride": stride or ones, "dilation": dilation or ones}
+        self.nodes.append(Windows(**self._named("windows"), type=self.operand.type, size=size, **steps))
+        return self
+
+    def pool(self, size: tuple[int, ...], stride: tuple[int, ...] | None = None) -> Chain:
+        """The maximum of windows, which do not overlap where there is no stride."""
+        self.windows(size, stride or size)
+        type_ = self._wide(self.operand.type.frac)
+        return self._add_exact(WindowMax(**self._named("pool"), type=type_, positions=int(np.prod(size))))
+
+    def reshape(self, *shape: int) -> Chain:
+        """The same elements in another shape; a vector where none is given."""
+        shape = shape or (self.operand.bounds.lo.size,)
+        self.nodes.append(Reshape(**self._named("reshape"), type=self.operand.type, shape=shape))
+        return self
 
     def argmax(self) -> Chain:
         """The index of the largest element."""

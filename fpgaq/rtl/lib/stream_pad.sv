@@ -2,14 +2,16 @@
 //
 // Function   One beat is one pixel; they come row by row. Counters of the result's rows and columns tell where the margin is.
 //            Its first pixel is offered when the frame's first pixel has come, so that nothing is offered before there is
-//            a frame; everything behind the last pixel follows by itself. out_last marks the last beat of a frame; in_last
-//            is not looked at.
+//            a frame; everything behind the last pixel follows by itself. With EARLY only the first frame after a reset is
+//            waited for: the margin in front of the others comes at once, and does not stop their first pixels.
+//            out_last marks the last beat of a frame; in_last is not looked at.
 // Latency    1 cycle from a frame's first pixel accepted to the first beat; a pixel waits until its place is due.
 // II         1 cycle a beat of the result.
 // Parameters PIXEL_W        bits of a pixel, all channels.
 //            ROWS, COLS     pixels of a frame.
 //            TOP, BOTTOM    rows of margin; LEFT, RIGHT columns.
 //            MARGIN         the pixel that the margin consists of.
+//            EARLY          where nobody minds a margin without a frame behind it.
 // Cost       a register and a multiplexer of one pixel, two counters.
 // Reset      rst_n is synchronous and active low; the next pixel is the first one of a frame.
 module stream_pad #(
@@ -20,7 +22,8 @@ module stream_pad #(
     parameter int unsigned BOTTOM = 1,
     parameter int unsigned LEFT = 1,
     parameter int unsigned RIGHT = 1,
-    parameter logic [PIXEL_W-1:0] MARGIN = '0
+    parameter logic [PIXEL_W-1:0] MARGIN = '0,
+    parameter bit EARLY = 1'b0
 ) (
     input  logic               clk,
     input  logic               rst_n,
@@ -45,11 +48,11 @@ module stream_pad #(
 
     logic [ROW_W-1:0] row;
     logic [COL_W-1:0] col;
-    logic last_row, last_col, in_rows, in_cols, in_frame, first, move, accept;
+    logic last_row, last_col, in_rows, in_cols, in_frame, first, started, move, accept;
 
     assign last_row = row == ROW_W'(HEIGHT - 1);
     assign last_col = col == COL_W'(WIDTH - 1);
-    assign first    = row == '0 && col == '0;
+    assign first    = row == '0 && col == '0 && !(EARLY && started);
 
     // A comparison with an edge that is not there would always be true.
     logic below_top, above_bottom, behind_left, before_right;
@@ -90,10 +93,12 @@ module stream_pad #(
 
     always_ff @(posedge clk) begin
         if (!rst_n) begin
-            full <= 1'b0;
-            row  <= '0;
-            col  <= '0;
+            full    <= 1'b0;
+            started <= 1'b0;
+            row     <= '0;
+            col     <= '0;
         end else begin
+            started <= started | in_valid;
             full <= accept | (full & ~(in_frame & out_ready));
             if (move) begin
                 col <= last_col ? '0 : col + 1'b1;

@@ -81,13 +81,20 @@ def source(shape: tuple[int, ...], type_: FixedType) -> Operand:
     return Operand(type_, Bounds(np.full(shape, type_.min), np.full(shape, type_.max)))
 
 
-def pad(name: str, shape: tuple[int, ...], before: tuple[int, ...], after: tuple[int, ...], value: int = 0) -> Case:
+def pad(
+    name: str,
+    shape: tuple[int, ...],
+    before: tuple[int, ...],
+    after: tuple[int, ...],
+    value: int = 0,
+    early: bool = False,
+) -> Case:
     """A margin; its value may need a wider type than the pixels."""
     type_ = FixedType(3, 0, value >= 0 and len(shape) == 2)
     wide = FixedType.from_interval(min(type_.min, value), max(type_.max, value), 0)
     node = Pad(name=name, inputs=("x",), type=wide, layer=name, before=before, after=after, value=value)
     node.infer([source(shape, type_)])
-    return Case(StreamPad(name, node, source(shape, type_)), shape, type_, node)
+    return Case(StreamPad(name, node, source(shape, type_), early), shape, type_, node)
 
 
 def window(
@@ -121,6 +128,8 @@ def collect(name: str, shape: tuple[int, ...], width: int) -> Case:
 def cases() -> list[Case]:
     return [
         pad("p_all", (3, 4, 2), (1, 1), (1, 1)),
+        pad("p_early", (3, 2, 1), (1, 2), (0, 1), early=True),
+        pad("p_early_none", (3, 2, 1), (0, 0), (1, 1), early=True),
         pad("p_before", (2, 3, 1), (2, 1), (0, 0)),
         pad("p_after", (2, 3, 1), (0, 0), (1, 2), 3),
         pad("p_none", (2, 2, 3), (0, 0), (0, 0)),
@@ -268,6 +277,7 @@ FAULTS = [
     ("stream_pad", "col < COL_W'(LEFT + COLS)", "col < COL_W'(LEFT + COLS + 1)"),
     ("stream_pad", "full | ~(in_frame | first)", "full | ~in_frame"),
     ("stream_pad", "in_frame & out_ready);", "out_ready);"),
+    ("stream_pad", "&& !(EARLY && started)", "&& !EARLY"),
     ("stream_collect", "last_beat ? '0", "last_beat ? 1"),
     ("stream_collect", "out_ready | ~out_valid", "1'b1"),
 ]
@@ -277,7 +287,7 @@ def test_planted_faults_are_found(tmp_path: Path) -> None:
     """One fault a copy of a block; all copies are in one build, on a case that shows it."""
     shown = {
         "stream_window": window("w", (6, 7, 1), (3, 3), (2, 3)),
-        "stream_pad": pad("p", (3, 4, 2), (1, 1), (1, 1)),
+        "stream_pad": pad("p", (3, 4, 2), (1, 1), (1, 1), early=True),
         "stream_collect": collect("c", (2, 3, 2), 3),
     }
     found = [

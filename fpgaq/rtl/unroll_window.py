@@ -1,0 +1,31 @@
+"""The positions of a window brought to one: a tree of comparisons for the maximum of each channel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fpgaq.rtl.datapath import Datapath, Larger, Ref
+
+
+def window_max(path: Datapath, elements: Sequence[Ref], positions: int) -> list[Ref]:
+    """Append the maximum of every channel over the positions, which come one after the other with all channels."""
+    channels = len(elements) // positions
+    return [_largest(path, list(elements[channel::channels])) for channel in range(channels)]
+
+
+def _largest(path: Datapath, refs: list[Ref]) -> Ref:
+    """Return the largest of some values by a balanced tree, without those that never are."""
+    floor = max(path.ref_bounds(ref)[0] for ref in refs)
+    reaching = [ref for ref in refs if path.ref_bounds(ref)[1] > floor]
+    # One of those that never fall below the floor has to stay: it is what is left when no other one reaches it.
+    if not any(path.ref_bounds(ref)[0] == floor for ref in reaching):
+        reaching.append(next(ref for ref in refs if path.ref_bounds(ref)[0] == floor))
+    while len(reaching) > 1:
+        pairs = [_larger(path, *reaching[k : k + 2]) for k in range(0, len(reaching) - 1, 2)]
+        reaching = [*pairs, *reaching[2 * len(pairs) :]]
+    return reaching[0]
+
+
+def _larger(path: Datapath, a: Ref, b: Ref) -> Ref:
+    (a_lo, a_hi), (b_lo, b_hi) = path.ref_bounds(a), path.ref_bounds(b)
+    return Ref(path.add(Larger(a, b), (max(a_lo, b_lo), max(a_hi, b_hi))))

@@ -1,0 +1,201 @@
+"""Convolutional networks as pixel streams against the golden model in Verilator, many of them in one build."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from batches import Batch, Cycle, Trace, assert_held, first_difference
+from random_layers import KINDS, MODES, Chain
+
+from fpgaq import toolchain
+from fpgaq.errors import ModelError
+from fpgaq.ir import FixedType, Graph, Overflow, Rounding, golden
+from fpgaq.rtl.engines import Pipeline
+from fpgaq.rtl.hardware import Hardware, make_hardware
+from fpgaq.rtl.stream_pad import StreamPad
+from fpgaq.rtl.stream_window import StreamWindow
+from fpgaq.rtl.timetable import timetable
+from fpgaq.rtl.words import pack
+
+NIBBLE = FixedType(4, 1, False)
+
+
+def conv(chain: Chain, filters: int, size: tuple[int, ...], k: int, reuse: int = 1, **more: tuple[int, ...]) -> Chain:
+    """Windows, a matrix, and a cast; over k: kinds of weights, and modes."""
+    chain.windows(size, **more).matmul(filters, KINDS[k % len(KINDS)], 3, reuse)
+    return chain.requantize(4, bool(k % 2), 2, *MODES[k % len(MODES)])
+
+
+def convolutions() -> list[Graph]:
+    """Margins, strides, dilations, one and two axes, both schedules, several layers."""
+    found = []
+    for k in range(6):  # two convolutions with a margin, which does not have to be zero
+        chain = Chain(f"two{k}", (4, 5, 2), FixedType(3, 0, bool(k & 1)), k).pad((1, 1), (1, 1), k % 3)
+        conv(chain, 3, (3, 3), k, stride=(1 + k % 2, 1)).pad((0, 1), (1, 0))
+        found.append(conv(chain, 2, (2, 2), k + 3).graph)
+    found += [
+        conv(Chain("pixels", (3, 4, 3), NIBBLE, 1), 2, (1, 1), 0).graph,
+        Chain("one_matrix", (3, 4, 3), NIBBLE, 2).matmul(2, "dense", 3).graph,
+        conv(Chain("whole", (3, 3, 2), NIBBLE, 3), 4, (3, 3), 0).graph,
+        conv(Chain("dilated", (7, 6, 1), NIBBLE, 4), 2, (2, 3), 1, dilation=(3, 2)).graph,
+        conv(Chain("over", (7, 7, 2), NIBBLE, 5), 2, (2, 2), 2, stride=(3, 3)).graph,
+        conv(Chain("narrow", (6, 1, 2), NIBBLE, 6).pad((1, 0), (1, 0)), 2, (3, 1), 0).graph,
+        conv(Chain("series", (9, 2), NIBBLE, 7).pad((2,), (0,)), 3, (3,), 1, dilation=(1,)).graph,
+        conv(Chain("causal", (8, 1), NIBBLE, 8).pad((4,), (0,)), 2, (3,), 3, dilation=(2,), stride=(2,)).graph,
+        Chain("margin", (2, 3, 1), NIBBLE, 9).pad((1, 2), (2, 1), 7).graph,
+        Chain("only_windows", (4, 4, 1), NIBBLE, 10).windows((2, 2), (2, 1)).graph,
+    ]
+    # The corners of the image reach less than any pixel could: the type of the result is narrower than that.
+    corner = Chain("corners", (2, 2, 1), NIBBLE, 11).pad((1, 1), (1, 1)).windows((3, 3)).matmul(2, "binary", 1)
+    found.append(corner.relu().graph)
+    for reuse in (3, 9, 18):
+        chain = Chain(f"folded{reuse}", (2, 3, 1), NIBBLE, reuse).pad((1, 1), (1, 1))
+        conv(chain, 4, (3, 3), 0, reuse)
+        found.append(conv(chain, 2, (2, 2), 5, 4).graph)
+    folded_corners = Chain("folded_corners", (2, 2, 1), NIBBLE, 12).pad((1, 1), (1, 1)).windows((3, 3))
+    folded_corners.matmul(2, "binary", 1, 9).requantize(3, False, 1, Rounding.RND, Overflow.SAT)
+    found.append(folded_corners.graph)
+    return found
+
+
+def pools() -> list[Graph]:
+    """Maxima of windows, alone and behind convolutions; signed and unsigned, overlapping or not."""
+    found = [
+        Chain("pool", (4, 6, 2), FixedType(4, 0, True), 1).pool((2, 2)).graph,
+        Chain("overlap", (5, 5, 1), FixedType(3, 0, False), 2).pool((3, 3), (2, 2)).graph,
+        Chain("pool_series", (7, 3), FixedType(5, 0, True), 3).pool((3,), (2,)).relu().graph,
+        Chain("pool_all", (3, 3, 2), FixedType(1, 0, True), 4).pool((3, 3)).graph,
+        # The margin is the least code: it never wins, and nothing compares with it where it stands.
+        Chain("pool_padded", (3, 3, 1), FixedType(4, 0, True), 5).pad((1, 1), (0, 0), -8).pool((2, 2)).graph,
+        Chain("pool_floor", (2, 2, 1), FixedType(4, 0, True), 6).pad((0, 0), (1, 1), 3).pool((2, 2), (1, 1)).graph,
+    ]
+    for k in range(4):
+        chain = conv(Chain(f"conv_pool{k}", (6, 6, 2), NIBBLE, k), 3, (3, 3), k, 1 if k % 2 else 6)
+        chain.pool((2, 2))
+        found.append(conv(chain, 2, (2, 2), k + 1).graph)
+    return found
+
+
+def networks() -> list[Graph]:
+    """Images in, vectors out: what is flattened meets matrices of both schedules."""
+    found = []
+    for k, reuse in enumerate((1, 4, 12)):
+        chain = conv(Chain(f"net{k}", (5, 5, 1), NIBBLE, k).pad((1, 1), (0, 0)), 3, (3, 3), k).pool((2, 2)).reshape()
+        chain.matmul(4, "dense", 3, reuse).relu().requantize(4, False, 3, Rounding.RND_CONV, Overflow.SAT)
+        found.append(chain.matmul(3, "ternary", 2).argmax().graph if k else chain.graph)
+    slow = conv(Chain("slow", (3, 3, 2), NIBBLE, 5), 2, (2, 2), 0).reshape().matmul(4, "dense", 3, 32)
+    return [
+        *found,
+        slow.graph,
+        Chain("flat", (2, 3, 2), NIBBLE, 6).pool((1, 2), (1, 1)).reshape().graph,
+        Chain("pairs", (6, 2), NIBBLE, 7).matmul(2, "dense", 2).reshape(3, 4).matmul(3, "dense", 2).graph,
+        Chain("merged", (2, 3, 2), NIBBLE, 8).matmul(2, "dense", 2).reshape(6, 2).windows((2,)).graph,
+        conv(Chain("to_vector", (2, 2, 2), NIBBLE, 9), 3, (2, 2), 0).reshape().matmul(2, "dense", 2).graph,
+    ]
+
+
+def run(graphs: list[Graph], folder: Path, clock_period: float = 5.0) -> None:
+    batch = Batch(graphs, folder, clock_period)
+    toolchain.lint(batch.sources, "batch")
+    cycles = stimulus(batch)
+    traces = batch.run(cycles)
+    for graph in graphs:
+        check(graph, batch.hardware[graph.name], traces[graph.name])
+
+
+def stimulus(batch: Batch) -> list[Cycle]:
+    """Full speed, stalls, the output blocked, a reset in mid-frame, full speed, stalls, a drain.
+
+    The first pixels are the ends of their range.
+    """
+    words = [0, (1 << 1024) - 1]
+    for hardware in batch.hardware.values():
+        (end,) = hardware.inputs
+        type_ = end.operand.type
+        words += pack(np.array([np.full(end.count, type_.min), np.full(end.count, type_.max)]), type_)
+    rng = random.Random(1)
+    bits = max(8 * h.inputs[0].bytes for h in batch.hardware.values())
+    length = max(h.latency + 3 * h.ii for h in batch.hardware.values()) + 20
+    cycles: list[Cycle] = []
+    for count, reset, valid, ready in (
+        (2, 1, 1.0, 0.0),
+        (length, 0, 1.0, 1.0),
+        (length, 0, 0.6, 0.6),
+        (length // 4, 0, 1.0, 0.0),
+        (2, 1, 1.0, 0.0),
+        (length, 0, 1.0, 1.0),
+        (length, 0, 0.9, 0.4),
+        (length, 0, 0.3, 0.9),
+        (length, 0, 0.0, 1.0),
+    ):
+        for k in range(count):
+            data = words[k] if k < len(words) else rng.getrandbits(bits)
+            on = {"s_valid": int(rng.random() < valid), "m_ready": int(rng.random() < ready)}
+            cycles.append({"aresetn": 1 - reset, "s_last": rng.getrandbits(1), "s_data": data, **on})
+    return cycles
+
+
+def check(graph: Graph, h: Hardware, traces: Sequence[Trace]) -> None:
+    """Values, order, ends of frames and protocol between resets; at full speed every beat in the predicted cycle."""
+    (source,), (sink,) = h.inputs, h.outputs
+    for k, trace in enumerate(traces):
+        label = f"{graph}\nstretch {k}"
+        assert_held(trace)
+        words = [t.word for t in trace.taken]
+        frames, cut = divmod(len(words), source.beats)
+        x = source.unpack([*words, *[0] * (source.beats - cut if cut else 0)]).reshape(-1, *source.operand.shape)
+        want = sink.pack(golden.run(graph, [x])[0])
+        got = [t.word & ((1 << sink.bits) - 1) for t in trace.given]
+        mask = (1 << sink.operand.type.width) - 1  # an accumulator may have bits above
+        fields = np.array([[w >> i * sink.width & mask for i in range(sink.count)] for w in got])
+        wanted = np.array([[w >> i * sink.width & mask for i in range(sink.count)] for w in want[: len(got)]])
+        assert np.array_equal(fields, wanted), f"{label}: {first_difference(fields, wanted)}"
+        least = 0 if k + 1 < len(traces) else frames * sink.beats  # the last stretch is drained
+        assert least <= len(got) <= (frames + bool(cut)) * sink.beats, label
+        if any(isinstance(block.hardware, (StreamPad, StreamWindow)) for block in h.blocks):  # else it travels along
+            ends = [t.last for t in trace.given]
+            assert ends == [int(i % sink.beats == sink.beats - 1) for i in range(len(ends))], label
+        punctual = on_time(h, trace)
+        assert punctual >= (3 * sink.beats if k < 1 else 1), f"{label}: {punctual} beats in time"
+
+
+def on_time(h: Hardware, trace: Trace) -> int:
+    """Return how many beats come in the predicted cycle before the first one that does not."""
+    table = h.timetable([np.zeros((len(trace.given) // h.outputs[0].beats + 1, *h.inputs[0].operand.shape), np.int64)])
+    assert table is not None
+    start = trace.taken[0].cycle
+    pairs = zip(trace.given, table.sinks[0], strict=False)
+    return next((i for i, (t, clock) in enumerate(pairs) if t.cycle - start != clock), len(trace.given))
+
+
+@pytest.mark.slow
+def test_convolutions(tmp_path: Path) -> None:
+    run(convolutions(), tmp_path)
+
+
+@pytest.mark.slow
+def test_pools(tmp_path: Path) -> None:
+    run(pools(), tmp_path, clock_period=2.0)
+
+
+@pytest.mark.slow
+def test_networks(tmp_path: Path) -> None:
+    run(networks(), tmp_path)
+
+
+def test_reshapes_that_take_pixels_apart_are_refused() -> None:
+    graph = Chain("net", 12, NIBBLE, 0).reshape(2, 3, 2).windows((2, 2)).graph
+    with pytest.raises(ModelError, match=r"layer 'reshape1': hardware that reshapes \[12\] to \[2, 3, 2\] is not"):
+        Hardware(graph, 5.0, "xc7").modules()
+
+
+def test_frames_repeat_as_if_they_were_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the second time on that blocks are in the same state, clocks are copied; computing them all is the same."""
+    flows = [make_hardware(graph, 5.0, "xc7").flow for graph in (*pools()[:5], networks()[-2], convolutions()[17])]
+    copied = [timetable(flow, {}, 9) for flow in flows]
+    monkeypatch.setattr(Pipeline, "state", lambda self: (self.clock, self.accepted))
+    assert [timetable(flow, {}, 9) for flow in flows] == copied
