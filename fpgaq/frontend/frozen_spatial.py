@@ -43,8 +43,10 @@ def average_step(layer: Any, name: str, graph: Graph, dtype: str) -> Step:
     step = np.asarray(2.0**-node.type.frac, dtype)
 
     def summed(x: Any) -> Any:
-        ones = np.ones((*size, x.shape[-1], 1), dtype)
-        return ops.depthwise_conv(x, ones, strides=stride, padding=padding)
+        # Channel by channel: TensorFlow's own depthwise convolution does not have all strides in all types.
+        channels = ops.split(x, x.shape[-1], axis=-1)
+        ones = np.ones((*size, 1, 1), dtype)
+        return ops.concatenate([ops.conv(c, ones, strides=stride, padding=padding) for c in channels], axis=-1)
 
     def apply(x: Any) -> Any:
         quotient = summed(x) / step / summed(ops.ones_like(x[:1]))

@@ -29,35 +29,35 @@ if TYPE_CHECKING:
 def lower_pooling(deriver: Deriver, layer: Any) -> None:
     """Lower the maximum or average of windows."""
     geometry = Geometry.of_layer(layer, "pool", len(layer.get_input_variable().shape) - 1)
-    deriver.finish(layer, _reduced(deriver, layer, geometry), None)
+    windows = emit_windows(deriver, layer, geometry)
+    divisors = _divisors(deriver.operands[layer.inputs[0]].shape[:-1], geometry)
+    _lower_reduction(deriver, layer, windows, math.prod(geometry.size), divisors)
 
 
 def lower_global_pooling(deriver: Deriver, layer: Any) -> None:
-    """Lower the maximum or average of everything."""
+    """Lower the maximum or average of everything: one window, which is the flat tensor."""
     x = deriver.operands[layer.inputs[0]]
-    ones, none = (1,) * (len(x.shape) - 1), (0,) * (len(x.shape) - 1)
-    node = _reduced(deriver, layer, Geometry(x.shape[:-1], ones, ones, none, none), f"{layer.name}_pooled")
-    pooled = deriver.emit(node)
-    shape = x.shape[-1:]
-    node = ops.Reshape(name=layer.name, inputs=(pooled.name,), type=pooled.type, layer=layer.name, shape=shape)
-    deriver.finish(layer, node, None)
+    name, source = f"{layer.name}_window", (layer.inputs[0],)
+    window = deriver.emit(
+        ops.Reshape(name=name, inputs=source, type=x.type, layer=layer.name, shape=(math.prod(x.shape),))
+    )
+    positions = math.prod(x.shape[:-1])
+    _lower_reduction(deriver, layer, window, positions, np.array(positions))
 
 
-def _reduced(deriver: Deriver, layer: Any, geometry: Geometry, name: str | None = None) -> Node:
-    """Return the last operation of a pooling, and give hls4ml its accumulator."""
-    x = deriver.operands[layer.inputs[0]]
-    windows = emit_windows(deriver, layer, geometry)
-    common = {"name": name or layer.name, "inputs": (windows.name,), "layer": layer.name}
-    positions = math.prod(geometry.size)
+def _lower_reduction(deriver: Deriver, layer: Any, windows: Node, positions: int, divisors: IntArray) -> None:
+    """Lower what is made of every window, and give hls4ml its accumulator."""
+    x = deriver.operands[windows.name]
+    common: dict[str, Any] = {"name": layer.name, "inputs": (windows.name,), "layer": layer.name}
     if layer.get_attr("pool_op") == "Max":
         _set_accumulator(layer, _user_accumulator(layer, x.type) or x.type)
-        return ops.WindowMax(**common, type=deriver.any_type(x.type.frac), positions=positions)
-    divisors = _divisors(x.shape[:-1], geometry)
-    frac = _average_frac(deriver, layer, x, positions, divisors)
-    _set_accumulator(layer, _sums(x, positions, frac))
-    return ops.WindowAverage(
-        **common, type=deriver.any_type(frac), positions=positions, divisors=divisors, source_frac=x.type.frac
-    )
+        node: Node = ops.WindowMax(**common, type=deriver.any_type(x.type.frac), positions=positions)
+    else:
+        frac = _average_frac(deriver, layer, x, positions, divisors)
+        _set_accumulator(layer, _sums(x, positions, frac))
+        common |= {"positions": positions, "divisors": divisors, "source_frac": x.type.frac}
+        node = ops.WindowAverage(**common, type=deriver.any_type(frac))
+    deriver.finish(layer, node, None)
 
 
 def _sums(x: Operand, positions: int, frac: int) -> FixedType:
@@ -75,8 +75,8 @@ def _divisors(image: tuple[int, ...], geometry: Geometry) -> IntArray:
     inside = np.ones((*image, 1), np.int64)
     type_ = FixedType(1, 0, False)
     margin = ops.Pad(name="", inputs=(), type=type_, layer="", before=geometry.before, after=geometry.after)
-    places = {"size": geometry.size, "stride": geometry.stride, "dilation": geometry.dilation}
-    windows = ops.Windows(name="", inputs=(), type=type_, layer="", **places)
+    size, stride, dilation = geometry.size, geometry.stride, geometry.dilation
+    windows = ops.Windows(name="", inputs=(), type=type_, layer="", size=size, stride=stride, dilation=dilation)
     return windows.evaluate([margin.evaluate([inside[None]])])[0].sum(axis=-1)
 
 

@@ -47,7 +47,10 @@ REFUSED = {
     "shared": (shared, r"layer 'twice' is used more than once; give every use a layer of its own"),
     "two inputs": (two_inputs, r"layer 'join': Concatenate layers are not supported"),
     "custom class": (lambda: sequential(MyDense(2, name="mine")), r"layer 'mine': MyDense layers are not supported"),
-    "transposed": (lambda: sequential(L.Conv1DTranspose(2, 2, name="c"), inputs=(6, 1)), r"'c': Conv1DTranspose layers"),
+    "transposed": (
+        lambda: sequential(L.Conv1DTranspose(2, 2, name="c"), inputs=(6, 1)),
+        r"'c': Conv1DTranspose layers",
+    ),
     "volume": (lambda: sequential(L.Conv3D(2, 2, name="c"), inputs=(4, 4, 4, 1)), r"layer 'c': Conv3D layers are not"),
     "lambda": (lambda: sequential(L.Lambda(lambda x: x, name="la")), r"layer 'la': .*code would have to be executed"),
     "sigmoid": (
