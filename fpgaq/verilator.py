@@ -21,6 +21,10 @@ FLAGS = (
 #: of the compile time.
 MAKE_FLAGS = ("OPT_FAST=-O1", "OPT_SLOW=-O0", "OPT_GLOBAL=-O0")
 
+#: Without a bench that looks inside, and fast: compiling takes longer than for a thousand vectors, a million does not.
+BULK_FLAGS = ("-cc", "--exe", "--prefix", "Vtop", "-Wno-fatal", "-O3", "--x-assign", "fast", "--x-initial", "fast")
+BULK_MAKE_FLAGS = ("OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2")
+
 # Not verilator.o: cocotb's main program is compiled against the model's own class.
 _RUNTIME = ("verilated.o", "verilated_dpi.o", "verilated_threads.o", "verilated_vpi.o")
 _runtime_lock = threading.Lock()
@@ -56,9 +60,17 @@ def compile_model(top: str, sources: Sequence[Path], control: Path, work: Path) 
     libs = cocotb_tools.config.libs_dir
     main = cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"
     link = ("-LDFLAGS", f"-Wl,-rpath,{libs} -L{libs} -lcocotbvpi_verilator")
-    _verilate([*link, str(control), str(main), *map(str, sources)], top, work)
+    _verilate([*FLAGS, *link, str(control), str(main), *map(str, sources)], top, work)
     place_runtime(work)
-    _make(work, [])
+    _make(work, MAKE_FLAGS)
+
+
+def compile_bulk(top: str, sources: Sequence[Path], driver: Path, work: Path) -> None:
+    """Compile a model with the C++ driver of bulk simulation into ``work / top``; errors as `compile_model`."""
+    options = ("-CFLAGS", f"-I{work.resolve()}", "-LDFLAGS", "-pthread", "--output-split", "20000")
+    _verilate([*BULK_FLAGS, *options, str(driver), *map(str, sources)], top, work)
+    place_runtime(work)
+    _make(work, BULK_MAKE_FLAGS)
 
 
 def place_runtime(work: Path) -> None:
@@ -86,8 +98,8 @@ def prepare_runtime() -> Path:
 def _compile_runtime(work: Path, folder: Path) -> None:
     source = work / "empty.sv"
     source.write_text("module empty (input logic aclk);\nendmodule\n")
-    _verilate([str(source)], "empty", work)
-    _make(work, _RUNTIME)
+    _verilate([*FLAGS, str(source)], "empty", work)
+    _make(work, [*MAKE_FLAGS, *_RUNTIME])
     for name in _RUNTIME:  # another process may do the same at the same time
         partial = folder / f"{name}.{os.getpid()}"
         shutil.copy(work / name, partial)
@@ -95,11 +107,11 @@ def _compile_runtime(work: Path, folder: Path) -> None:
 
 
 def _verilate(arguments: Sequence[str], top: str, work: Path) -> None:
-    fixed = [str(toolchain.verilator()), *FLAGS, "-o", top, "--top-module", top, "-Mdir", str(work)]
+    fixed = [str(toolchain.verilator()), "-o", top, "--top-module", top, "-Mdir", str(work)]
     run_logged([*fixed, *arguments], work / "verilate.log", "Verilator", env=toolchain.environment())
 
 
-def _make(work: Path, targets: Sequence[str]) -> None:
-    command = [str(toolchain.make()), "-j2", "-C", str(work), "-f", "Vtop.mk", *MAKE_FLAGS, *targets]
+def _make(work: Path, arguments: Sequence[str]) -> None:
+    command = [str(toolchain.make()), "-j2", "-C", str(work), "-f", "Vtop.mk", *arguments]
     what = "the C++ build of the Verilator model"
     run_logged(command, work / "compile.log", what, env=toolchain.environment())
