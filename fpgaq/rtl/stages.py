@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fpgaq.errors import ModelError
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Node, Operand
-from fpgaq.ir.ops import ArgMax, GatedMatMul, Input, MatMul, Pad, Reshape, Softmax, WindowAverage, Windows
+from fpgaq.ir.ops import ArgMax, GatedMatMul, Input, MatMul, Pad, Reshape, Softmax, Windows
 from fpgaq.rtl.frames import beats, in_pixels, pixel
 from fpgaq.rtl.verilog import identifiers
 
@@ -123,8 +123,16 @@ def split(graph: Graph) -> list[Layer]:
             ends[node.name] = group
     if not groups:
         raise ModelError(f"design {graph.name!r}: it computes nothing; give a model with at least one layer")
-    names = identifiers(f"{graph.name}_{group[0].layer}" for group in groups)
+    parts = Counter(group[0].layer for group in groups)
+    names = identifiers(f"{graph.name}_{_title(group[0], parts)}" for group in groups)
     return [_layer(graph, group, name, made) for group, name in zip(groups, names, strict=True)]
+
+
+def _title(first: Node, parts: Mapping[str, int]) -> str:
+    """Return the name of a hardware layer: the model's layer, and what in it arranges pixels for the rest."""
+    if parts[first.layer] > 1 and isinstance(first, (Pad, Windows)):
+        return f"{first.layer}_{'pad' if isinstance(first, Pad) else 'window'}"
+    return first.layer
 
 
 def _needed(graph: Graph) -> list[Node]:
@@ -137,8 +145,6 @@ def _needed(graph: Graph) -> list[Node]:
 
 
 def _only_input(node: Node, made: Mapping[str, str]) -> str:
-    if isinstance(node, WindowAverage):
-        raise node.fail("hardware for averages is not available yet; use a maximum, or a convolution")
     if len(node.inputs) != 1:
         raise ModelError(
             f"layer {node.layer!r}: hardware for {node.op} of {len(node.inputs)} tensors is not available yet; golden "

@@ -10,8 +10,20 @@ import numpy as np
 
 from fpgaq.cmvm import AdderGraph, Term, solve
 from fpgaq.ir.node import Node, Operand
-from fpgaq.ir.ops import Affine, Clip, GatedMatMul, MatMul, Relu, Requantize, Staircases, Thresholds, WindowMax
-from fpgaq.ir.types import IntArray, Overflow, Rounding, shift_round
+from fpgaq.ir.ops import (
+    Affine,
+    Clip,
+    GatedMatMul,
+    MatMul,
+    Relu,
+    Requantize,
+    Staircases,
+    Thresholds,
+    WindowAverage,
+    WindowMax,
+)
+from fpgaq.ir.types import INT64_LIMIT, IntArray, Overflow, Rounding, shift_round
+from fpgaq.rtl.adder_graphs import adder_graph
 from fpgaq.rtl.datapath import (
     Cast,
     Constant,
@@ -32,7 +44,7 @@ from fpgaq.rtl.datapath import (
 from fpgaq.rtl.matrix_forms import matrix_forms
 from fpgaq.rtl.staircase import append_staircase
 from fpgaq.rtl.unroll_gated import unroll_gated
-from fpgaq.rtl.unroll_window import window_max
+from fpgaq.rtl.unroll_window import reciprocal, window_max
 
 _HALF_ADDED = (Rounding.RND, Rounding.RND_CONV)
 
@@ -86,6 +98,8 @@ def unroll(nodes: Sequence[Node], source: Operand, *, adder_inputs: int = 3, hal
             elements = [_Element(ref) for ref in outputs]
         elif isinstance(node, WindowMax):
             elements = [_Element(ref) for ref in window_max(path, [e.ref for e in elements], node.positions)]
+        elif isinstance(node, WindowAverage):
+            elements = _averages(path, elements, node, adder_inputs)
         elif isinstance(node, Staircases):
             tables = zip(elements, node.thresholds, node.codes, strict=True)
             elements = [_Element(append_staircase(path, e.ref, thresholds, codes)) for e, thresholds, codes in tables]
@@ -93,6 +107,34 @@ def unroll(nodes: Sequence[Node], source: Operand, *, adder_inputs: int = 3, hal
             elements = [_pointwise(path, element, node, nodes[k + 1 : k + 2]) for element in elements]
     path.outputs = [element.ref for element in elements]
     return _pruned(path)
+
+
+def _averages(path: Datapath, elements: list[_Element], node: WindowAverage, adder_inputs: int) -> list[_Element]:
+    """Append sums over the positions of a window, and their quotients, cut towards zero."""
+    divisor = int(node.divisors.flat[0])
+    if np.any(node.divisors != divisor):
+        raise node.fail(
+            "hardware for an average whose windows have different numbers of elements is not available yet; use "
+            "padding 'valid'"
+        )
+    one = np.eye(len(elements) // node.positions, dtype=np.int64)
+    sums = _linear(path, elements, _plain_graph(path, elements, np.tile(one, (node.positions, 1)), adder_inputs))
+    scaled = [_Element(Ref(e.ref.node, e.ref.shift + node.shift)) for e in sums]
+    most = max(max(map(abs, path.ref_bounds(e.ref))) for e in scaled)
+    factor, shift = reciprocal(divisor, most)
+    if most * factor > INT64_LIMIT:
+        raise node.fail("the quotient of its sums does not fit 63 bits; use fewer bits for its input or its average")
+    quotients = []
+    products = _linear(path, scaled, _plain_graph(path, scaled, one * factor, adder_inputs)) if factor > 1 else scaled
+    for total, product in zip(scaled, products, strict=True):
+        bounds = [abs(bound) // divisor * (1 if bound > 0 else -1) for bound in path.ref_bounds(total.ref)]
+        cast = Cast(product.ref, shift, Rounding.TRN_ZERO)
+        quotients.append(_bounded(path, cast, (bounds[0], bounds[1])) if shift else product)
+    return quotients
+
+
+def _plain_graph(path: Datapath, elements: list[_Element], weight: IntArray, adder_inputs: int) -> AdderGraph:
+    return adder_graph(weight, [path.ref_bounds(e.ref) for e in elements], adder_inputs=adder_inputs)
 
 
 def rounding_half(nodes: Sequence[Node], k: int) -> int:

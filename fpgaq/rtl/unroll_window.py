@@ -1,4 +1,4 @@
-"""The positions of a window brought to one: a tree of comparisons for the maximum of each channel."""
+"""The positions of a window brought to one: the maximum of each channel, and what an average is divided by."""
 
 from __future__ import annotations
 
@@ -11,6 +11,20 @@ def window_max(path: Datapath, elements: Sequence[Ref], positions: int) -> list[
     """Append the maximum of every channel over the positions, which come one after the other with all channels."""
     channels = len(elements) // positions
     return [_largest(path, list(elements[channel::channels])) for channel in range(channels)]
+
+
+def reciprocal(divisor: int, most: int) -> tuple[int, int]:
+    """Return the smallest factor and shift so that ``t // divisor == t * factor >> shift`` for all t from 0 to `most`.
+
+    With ``factor * divisor = 2**shift + excess`` the quotient is too large by ``t * excess / (divisor * 2**shift)``,
+    which shows nowhere if it is less than the 1 / divisor that the largest remainder leaves.
+    """
+    shift = 0
+    while True:
+        factor = -(-(1 << shift) // divisor)
+        if most * (factor * divisor - (1 << shift)) < 1 << shift:
+            return factor, shift
+        shift += 1
 
 
 def _largest(path: Datapath, refs: list[Ref]) -> Ref:

@@ -22,6 +22,7 @@ from fpgaq.ir.ops import (
     Requantize,
     Reshape,
     Thresholds,
+    WindowAverage,
     WindowMax,
     Windows,
 )
@@ -194,6 +195,20 @@ class Chain:
         self.windows(size, stride or size)
         type_ = self._wide(self.operand.type.frac)
         return self._add_exact(WindowMax(**self._named("pool"), type=type_, positions=int(np.prod(size))))
+
+    def average(self, size: tuple[int, ...], divisor: int, gained: int, stride: tuple[int, ...] | None = None) -> Chain:
+        """The average of windows, which do not overlap where there is no stride."""
+        self.windows(size, stride or size)
+        frac, divisors = self.operand.type.frac, np.full(self.operand.shape[:-1], divisor)
+        positions = int(np.prod(size))
+        node = WindowAverage(
+            **self._named("average"),
+            type=self._wide(frac + gained),
+            positions=positions,
+            divisors=divisors,
+            source_frac=frac,
+        )
+        return self._add_exact(node)
 
     def reshape(self, *shape: int) -> Chain:
         """The same elements in another shape; a vector where none is given."""

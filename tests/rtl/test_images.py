@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from fpgaq.rtl.hardware import Hardware, make_hardware
 from fpgaq.rtl.stream_pad import StreamPad
 from fpgaq.rtl.stream_window import StreamWindow
 from fpgaq.rtl.timetable import timetable
+from fpgaq.rtl.unroll_window import reciprocal
 from fpgaq.rtl.words import pack
 
 NIBBLE = FixedType(4, 1, False)
@@ -72,6 +74,12 @@ def pools() -> list[Graph]:
         # The margin is the least code: it never wins, and nothing compares with it where it stands.
         Chain("pool_padded", (3, 3, 1), FixedType(4, 0, True), 5).pad((1, 1), (0, 0), -8).pool((2, 2)).graph,
         Chain("pool_floor", (2, 2, 1), FixedType(4, 0, True), 6).pad((0, 0), (1, 1), 3).pool((2, 2), (1, 1)).graph,
+    ]
+    found += [
+        Chain("mean", (4, 4, 2), FixedType(4, 0, True), 7).average((2, 2), 4, 2).graph,
+        Chain("mean_cut", (4, 4, 2), FixedType(4, 0, True), 8).average((2, 2), 4, 0, (1, 2)).relu().graph,
+        Chain("mean_third", (6, 2), FixedType(6, 0, True), 9).average((3,), 3, 4).graph,
+        Chain("mean_all", (3, 5, 2), FixedType(3, 0, False), 10).average((3, 5), 15, 1).reshape().graph,
     ]
     for k in range(4):
         chain = conv(Chain(f"conv_pool{k}", (6, 6, 2), NIBBLE, k), 3, (3, 3), k, 1 if k % 2 else 6)
@@ -191,6 +199,22 @@ def test_reshapes_that_take_pixels_apart_are_refused() -> None:
     graph = Chain("net", 12, NIBBLE, 0).reshape(2, 3, 2).windows((2, 2)).graph
     with pytest.raises(ModelError, match=r"layer 'reshape1': hardware that reshapes \[12\] to \[2, 3, 2\] is not"):
         Hardware(graph, 5.0, "xc7").modules()
+
+
+def test_averages_with_several_divisors_are_refused() -> None:
+    chain = Chain("net", (4, 2), NIBBLE, 0).average((2,), 2, 1)
+    node = dataclasses.replace(chain.nodes[-1], divisors=np.array([2, 3]))
+    chain.nodes[-1] = node
+    with pytest.raises(ModelError, match=r"windows have different numbers of elements is not .* padding 'valid'"):
+        Hardware(chain.graph, 5.0, "xc7").modules()
+
+
+@pytest.mark.parametrize("divisor", [1, 2, 3, 5, 7, 9, 12, 25, 49, 64])
+def test_reciprocals_divide(divisor: int) -> None:
+    for most in (0, 1, divisor, 100, 4095):
+        factor, shift = reciprocal(divisor, most)
+        t = np.arange(most + 1)
+        assert np.array_equal(t * factor >> shift, t // divisor)
 
 
 def test_frames_repeat_as_if_they_were_computed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,6 +60,25 @@ def test_reshapes_are_no_hardware() -> None:
     assert layer.n_in == 4
 
 
+def test_blocks_of_a_convolution_are_named_after_it() -> None:
+    graph = Chain("net", (4, 4, 1), BYTE, 0).pad((1, 1), (1, 1)).windows((3, 3)).matmul(2, "dense", 3).relu().graph
+    layers = {"pad1": "conv", "windows2": "conv", "matmul3": "conv", "relu4": "act"}
+    found = split(renamed(graph, layers))
+    assert [(layer.name, layer.beats) for layer in found] == [
+        ("net_conv_pad", 36),
+        ("net_conv_window", 16),
+        ("net_conv", 16),
+    ]
+    assert [(layer.n_in, layer.n_out) for layer in found[1:]] == [(36, 9), (9, 2)]
+    plain = Chain("net", (4, 4, 1), BYTE, 0).pad((1, 1), (1, 1)).windows((3, 3)).graph
+    assert [layer.name for layer in split(plain)] == ["net_pad1", "net_windows2"]
+
+
+def test_tensors_without_operations_on_pixels_are_vectors() -> None:
+    (layer,) = split(Chain("net", (2, 3), BYTE, 0).relu().graph)
+    assert (layer.beats, layer.n_in, layer.n_out) == (1, 6, 6)
+
+
 def test_names_are_legal_and_different() -> None:
     graph = renamed(chain().graph, {"relu1": "fc", "matmul2": "fc", "matmul6": "FC", "argmax7": "a/b ü"})
     names = [layer.name for layer in split(graph)]
