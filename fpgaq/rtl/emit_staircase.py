@@ -21,11 +21,13 @@ def stair(name: str, width: int, x: Operand, op: Stair) -> list[str]:
         values = np.arange(1 << bits)
         values[1 << (bits - 1) :] -= signed << bits
         codes = np.asarray(op.codes)[np.searchsorted(op.thresholds, values, side="right")]
-        packed = sum((int(code) & (1 << width) - 1) << (width * k) for k, code in enumerate(codes))
-        table = f"{name}_table"
-        size = width << bits
-        lines.append(f"localparam logic [{(1 << bits) - 1}:0][{width - 1}:0] {table} = {size}'h{packed:x};")
-        return [*lines, f"assign {name} = {table}[{name}_v];"]
+        # A table for each bit of the result, which is a LUT or a few of them.
+        for bit in range(width):
+            ones = sum((int(code) >> bit & 1) << k for k, code in enumerate(codes))
+            table = f"{name}_table_{bit}"
+            lines.append(f"localparam logic [{(1 << bits) - 1}:0] {table} = {1 << bits}'h{ones:x};")
+            lines.append(f"assign {name}{f'[{bit}]' if width > 1 else ''} = {table}[{name}_v];")
+        return lines
     value = f"$signed({name}_v)" if signed else f"{name}_v"
     parts = []
     for threshold, code in reversed(list(zip(op.thresholds, op.codes[1:], strict=True))):

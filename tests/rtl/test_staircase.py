@@ -14,8 +14,10 @@ from fpgaq.ir import FixedType, IntArray
 from fpgaq.ir.ops import Staircases
 from fpgaq.rtl import staircase
 from fpgaq.rtl.datapath import Datapath, Lookup, Ref, Source, Stair
+from fpgaq.rtl.hardware import make_hardware
 from fpgaq.rtl.staircase import append_staircase, cheapest_form, form_costs
-from fpgaq.rtl.words import pack
+from fpgaq.rtl.words import pack, unpack
+from fpgaq.synth import netlist, simulate
 
 FORMS = ("comparators", "table", "search")
 #: LUTs synthesized for xc7 by yosys 0.70: bits, thresholds, bits of the result -> comparators, table, search.
@@ -104,3 +106,35 @@ def test_rtl_equals_golden(tmp_path: Path) -> None:
     for name, hardware in batch.hardware.items():
         check(hardware.graph, hardware, traces[name])
     toolchain.lint(batch.sources, "batch")
+
+
+def test_netlist_equals_the_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every form, read and mapped by yosys."""
+    x = np.arange(1 << 7)
+    words = pack(x[:, None], FixedType(7, 0, False))
+    for seed, form in enumerate(FORMS):
+        monkeypatch.setattr(staircase, "cheapest_form", lambda *_, form=form: form)
+        thresholds, codes = steps(7, True, 12, seed)
+        chain = Chain(form, 1, FixedType(7, 0, True), seed)
+        node = Staircases(
+            **chain._named("stairs"), type=FixedType(63, 0, True), thresholds=thresholds[None], codes=codes[None]
+        )
+        hardware = make_hardware(chain._add_exact(node).graph, 1e6, "xc7")
+        sources = hardware.write(tmp_path / form)
+        held = {"rst_n": 1, "in_valid": 1, "in_last": 0, "out_ready": 1}
+        (layer,) = (block.hardware for block in hardware.blocks)
+        vectors = [{"in_data": word, **held} for word in [*words, words[0], words[0]]]
+        made = netlist(sources, layer.name, family="xc7", work=tmp_path / form / "synth")
+        found = simulate(
+            [made.path, *made.models],
+            layer.name,
+            vectors,
+            inputs=["in_data", *held],
+            outputs=["out_data"],
+            work=tmp_path / form / "sim",
+            clock="clk",
+        )
+        width = layer.result.type.width
+        given = unpack([row["out_data"] for row in found][layer.latency :], layer.result.type, width, 1)[: len(x)]
+        signed = np.where(x < 64, x, x - 128)
+        assert np.array_equal(given[:, 0], codes[np.searchsorted(thresholds, signed, side="right")]), form
