@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 from keras_models import bits, dense, sequential, with_random_weights
-from qkeras import QActivation, QConv1D, QConv2D, QConv2DBatchnorm, binary, quantized_po2, ternary
+from qkeras import QActivation, QConv1D, QConv2D, QConv2DBatchnorm, QDepthwiseConv2D, binary, quantized_po2, ternary
 
 from fpgaq.quantize.quantizers import Codebook
 
@@ -22,6 +22,11 @@ def conv(filters: int, size: Any, kernel: Any = None, bias: Any = None, **option
     if options.get("use_bias", True):
         options["bias_quantizer"] = bias or bits(5, 1)
     return cls(filters, size, kernel_quantizer=kernel or bits(4), **options)
+
+
+def depthwise(size: Any, kernel: Any = None, **options: Any) -> Any:
+    """Return a convolution of each channel with quantized parameters."""
+    return QDepthwiseConv2D(size, depthwise_quantizer=kernel or bits(4), bias_quantizer=bits(5, 1), **options)
 
 
 def act(width: int = 4) -> Any:
@@ -77,6 +82,9 @@ IMAGES: dict[str, Layers] = {
     "average of nine, same": lambda: [act(), L.AveragePooling2D(3, padding="same"), conv(2, (1, 1))],
     "global": lambda: [conv(3, (2, 2)), act(), L.GlobalAveragePooling2D(), dense(3)],
     "global maximum": lambda: [conv(3, (2, 2)), L.GlobalMaxPooling2D(), dense(3, ternary(alpha=1))],
+    "depthwise": lambda: [depthwise((2, 3)), act(), depthwise((3, 2), ternary(alpha="auto"), padding="same")],
+    "depthwise, float": lambda: [L.DepthwiseConv2D((2, 2), dilation_rate=(2, 1)), act(), conv(2, (1, 1))],
+    "depthwise, strides": lambda: [depthwise((2, 2), binary(alpha=1), strides=(2, 2), padding="same")],
     "padding": lambda: [L.ZeroPadding2D(((1, 0), (2, 1))), conv(2, (3, 3)), L.Flatten(), act(), dense(3)],
     "reshapes": lambda: [L.Reshape((10, 3, 2)), conv(2, (3, 2)), act(), L.Reshape((8, 4)), conv(2, 3)],
 }
@@ -93,6 +101,7 @@ ALL_SERIES: dict[str, Layers] = {
         L.Flatten(),
         dense(2),
     ],
+    "depthwise": lambda: [L.DepthwiseConv1D(3, padding="same", strides=2), act(), conv(2, 2)],
     "max": lambda: [signed(), L.MaxPooling1D(2), conv(2, 2)],
     "max same": lambda: [
         act(),

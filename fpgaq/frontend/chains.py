@@ -114,13 +114,14 @@ def add_matrix(chain: Chain, layer: Any, quantizer: Any, kernel: Any, bias: Any,
         chain.add(layer.name, **matrix, use_bias=bias is not None, bias_data=bias_data, bias_exact=bias_exact)
         return
     chain.add(layer.name, **matrix, use_bias=False, bias_data=None, bias_exact=True)
+    n_out = chain.out_shape[-1]
     chain.add(
         f"{layer.name}_scale",
         class_name="BatchNormalization",
         n_in=int(np.prod(chain.out_shape)),
-        n_filt=scale.size,
-        scale_data=scale,
-        bias_data=np.zeros(scale.size) if bias_data is None else bias_data,
+        n_filt=n_out,
+        scale_data=np.broadcast_to(scale, n_out),
+        bias_data=np.zeros(n_out) if bias_data is None else bias_data,
         bias_exact=bias_data is None or quantized_bias is not None,
         use_gamma=True,
         use_beta=True,

@@ -17,7 +17,7 @@ from fpgaq.errors import FpgaqError, ModelError
 from fpgaq.frontend.activation_quantizers import Cast, activation_meaning, evaluation_on_steps
 from fpgaq.frontend.dyadic import trailing_fraction_bits
 from fpgaq.frontend.frozen_gated import gated_dense_step
-from fpgaq.frontend.frozen_spatial import average_step, convolution_step
+from fpgaq.frontend.frozen_spatial import average_step, convolution_step, depthwise_step
 from fpgaq.frontend.qkeras_quantizers import quantizer_name
 from fpgaq.frontend.supported import CLIPPING_FUNCTIONS
 from fpgaq.hls.derive import Derivation
@@ -196,9 +196,14 @@ class _Steps:
 
         parameters = self.derivation.parameters[name]
         kernel, bias = (parameters[k].values.astype(self.dtype) for k in ("weight", "bias"))
-        dense = type(layer).__name__ in _MATRICES
-        multiply: Step = lambda x: keras.ops.matmul(x, kernel) + bias  # noqa: E731
-        steps = [multiply if dense else convolution_step(layer, kernel, bias), *self._cast(name)]
+        steps: list[Step]
+        if "Depthwise" in type(layer).__name__:
+            steps = [depthwise_step(layer, kernel, bias)]
+        elif "Conv" in type(layer).__name__:
+            steps = [convolution_step(layer, kernel, bias)]
+        else:
+            steps = [lambda x: keras.ops.matmul(x, kernel) + bias]
+        steps += self._cast(name)
         if f"{name}_scale" in self.derivation.parameters:
             steps += [*self._affine(f"{name}_scale"), *self._cast(f"{name}_scale")]
         function = quantizer_name(layer.activation)

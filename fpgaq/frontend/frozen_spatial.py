@@ -25,6 +25,24 @@ def convolution_step(layer: Any, kernel: np.ndarray, bias: np.ndarray) -> Step:
     return lambda x: ops.conv(ops.pad(x, [[0, 0], [margin, 0], [0, 0]]), kernel, padding="valid", **options) + bias
 
 
+def depthwise_step(layer: Any, kernel: np.ndarray, bias: np.ndarray) -> Step:
+    """Return a convolution of every channel with a filter of its own as a function on tensors.
+
+    Channel by channel: TensorFlow's own depthwise convolution does not have all strides in all types.
+    """
+    from keras import ops
+
+    options = {"strides": tuple(layer.strides), "dilation_rate": tuple(layer.dilation_rate)}
+    filters = np.split(kernel, kernel.shape[-2], axis=-2)
+
+    def apply(x: Any) -> Any:
+        channels = zip(ops.split(x, x.shape[-1], axis=-1), filters, strict=True)
+        parts = [ops.conv(c, f, padding=layer.padding.lower(), **options) for c, f in channels]
+        return ops.concatenate(parts, axis=-1) + bias
+
+    return apply
+
+
 def average_step(layer: Any, name: str, graph: Graph, dtype: str) -> Step:
     """Return an average as a function on tensors.
 

@@ -69,6 +69,35 @@ class ConvolutionHandler(KerasV3LayerHandler):
         return chain.done()
 
 
+class DepthwiseHandler(KerasV3LayerHandler):
+    """(Q)DepthwiseConv: one filter for each channel, scale of alpha='auto', activation."""
+
+    handles = (
+        f"{_KERAS}.convolutional.depthwise_conv1d.DepthwiseConv1D",
+        f"{_KERAS}.convolutional.depthwise_conv2d.DepthwiseConv2D",
+        "qkeras.qconvolutional.QDepthwiseConv2D",
+    )
+
+    def handle(self, layer: Any, in_tensors: Any, out_tensors: Any) -> tuple[LayerDict, ...]:
+        geometry = convolution_geometry(layer)
+        chain = Chain(layer, in_tensors, out_tensors)
+        add_matrix(
+            chain,
+            layer,
+            getattr(layer, "depthwise_quantizer_internal", None),
+            layer.depthwise_kernel if hasattr(layer, "depthwise_kernel") else layer.kernel,
+            layer.bias if layer.use_bias else None,
+            class_name=f"DepthwiseConv{geometry.axes}D",
+            n_chan=chain.in_shape[-1],
+            n_filt=chain.in_shape[-1],
+            **_sizes("in", chain.in_shape),
+            **_sizes("out", chain.out_shape),
+            **geometry.attributes("filt"),
+        )
+        add_activation(chain, layer)
+        return tuple({**description, "depthwise_data": description.get("weight_data")} for description in chain.done())
+
+
 class PoolingHandler(KerasV3LayerHandler):
     """Maximum and average of windows; a maximum has its margin in a layer of its own."""
 

@@ -15,6 +15,8 @@ SUPPORTED_LAYERS = (
     "Conv1D",
     "Conv2D",
     "Dense",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
     "Dropout",
     "Flatten",
     "GatedDense",
@@ -32,6 +34,7 @@ SUPPORTED_LAYERS = (
     "QConv2DBatchnorm",
     "QDense",
     "QDenseBatchnorm",
+    "QDepthwiseConv2D",
     "ReLU",
     "Reshape",
     "Softmax",
@@ -94,7 +97,7 @@ def _check_layer(layer: Any, kind: str) -> None:
                 "0 and 2^31, which hardware can represent"
             )
     _check_spatial(layer)
-    if kind in ("Activation", "Conv1D", "Conv2D", "Dense"):
+    if kind in ("Activation", "Conv1D", "Conv2D", "Dense", "DepthwiseConv1D", "DepthwiseConv2D"):
         name = getattr(layer.activation, "__name__", type(layer.activation).__name__)
         if name not in SUPPORTED_FUNCTIONS and not (kind == "Activation" and name in CLIPPING_FUNCTIONS):
             raise ModelError(
@@ -113,6 +116,11 @@ def _check_spatial(layer: Any) -> None:
     if getattr(layer, "groups", 1) != 1:
         raise ModelError(
             f"layer {layer.name!r}: groups={layer.groups} is not supported; use a convolution of all channels, groups=1"
+        )
+    if getattr(layer, "depth_multiplier", 1) != 1:
+        raise ModelError(
+            f"layer {layer.name!r}: depth_multiplier={layer.depth_multiplier} is not supported: the C++ has one filter "
+            "for each channel; use depth_multiplier=1, or a convolution of all channels"
         )
     if getattr(layer, "_mask", None) is not None:
         raise ModelError(f"layer {layer.name!r}: a kernel mask is not supported; use weights that are zero")

@@ -17,7 +17,7 @@ from fpgaq.config import Options
 from fpgaq.errors import ModelError
 from fpgaq.frontend.dyadic import Dyadic
 from fpgaq.hls import derive_activations as activations
-from fpgaq.hls.derive_conv import lower_convolution, lower_margin, lower_zero_padding
+from fpgaq.hls.derive_conv import lower_convolution, lower_depthwise, lower_margin, lower_zero_padding
 from fpgaq.hls.derive_gated import lower_gated_dense
 from fpgaq.hls.derive_matrix import lower_dense
 from fpgaq.hls.derive_pooling import lower_global_pooling, lower_pooling
@@ -235,6 +235,8 @@ _LOWERINGS: dict[str, Callable[[Deriver, Any], None]] = {
     "Conv1D": lower_convolution,
     "Conv2D": lower_convolution,
     "Dense": lower_dense,
+    "DepthwiseConv1D": lower_depthwise,
+    "DepthwiseConv2D": lower_depthwise,
     "GatedDense": lower_gated_dense,
     "GlobalPooling1D": lower_global_pooling,
     "GlobalPooling2D": lower_global_pooling,
@@ -248,5 +250,5 @@ _LOWERINGS: dict[str, Callable[[Deriver, Any], None]] = {
     "ZeroPadding1D": lower_zero_padding,
     "ZeroPadding2D": lower_zero_padding,
 }
-_MATRICES = (lower_convolution, lower_dense)
+_MATRICES = (lower_convolution, lower_dense, lower_depthwise)
 _MOVES = ("Margin", "Reshape", "ZeroPadding1D", "ZeroPadding2D")

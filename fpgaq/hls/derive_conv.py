@@ -16,6 +16,7 @@ from fpgaq.frontend.spatial import AXES, ENDS, Geometry
 from fpgaq.hls.derive_matrix import lower_matrix
 from fpgaq.ir import ops
 from fpgaq.ir.node import Node
+from fpgaq.ir.types import IntArray
 
 if TYPE_CHECKING:
     from fpgaq.hls.derive import Deriver
@@ -79,6 +80,21 @@ def lower_convolution(deriver: Deriver, layer: Any) -> None:
         return [r for r in valid(n_in, n_out) if r <= n_in]
 
     lower_matrix(deriver, layer, windows.name, lambda codes: codes.reshape(-1, filters), legal)
+
+
+def lower_depthwise(deriver: Deriver, layer: Any) -> None:
+    """Lower a convolution of every channel with a filter of its own: a matrix with zeros between the channels."""
+    geometry = Geometry.of_layer(layer, "filt", len(layer.get_input_variable().shape) - 1)
+    windows = emit_windows(deriver, layer, geometry)
+    channels = int(layer.get_attr("n_chan"))
+    layer.set_attr("weight_format", None)  # the zeros are in few formats
+
+    def as_matrix(codes: IntArray) -> IntArray:
+        filters = codes.reshape(-1, channels, 1)
+        return (filters * np.eye(channels, dtype=np.int64)).reshape(-1, channels)
+
+    # hls4ml's C++ for io_parallel has no other reuse factor.
+    lower_matrix(deriver, layer, windows.name, as_matrix, lambda n_in, n_out: [1])
 
 
 def lower_zero_padding(deriver: Deriver, layer: Any) -> None:

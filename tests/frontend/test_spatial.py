@@ -126,6 +126,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         refused_options(L.Flatten, data_format="channels_first"),
         r"data_format='channels_first' is not supported",
     ),
+    "depth multiplier": (
+        refused_options(L.DepthwiseConv2D, kernel_size=2, depth_multiplier=2),
+        r"depth_multiplier=2 is not supported: the C\+\+ has one filter for each channel; use",
+    ),
     "groups": (refused_options(L.Conv2D, filters=4, kernel_size=2, groups=2), r"groups=2 is not supported"),
     "kept dimensions": (
         refused_options(L.GlobalMaxPooling2D, keepdims=True),

@@ -1,5 +1,10 @@
 """Where hls4ml 1.3 silently returns wrong numbers: each case is exact here, in Keras, golden model and C++.
 
+On images also: hls4ml drops a dilation, re-rounds averages to the type of their input, takes the accumulator of a
+global pooling from the default of the model, and reads behind the end of its arrays when multipliers are reused more
+often than a window has elements (refused, see `test_derive_spatial.py`). Their C++ is compared in
+`test_csim_spatial.py`.
+
 The letters are those of the list of upstream bugs found while this back end was designed. Every case is compared with
 Keras on its own; C++ is compared on two chains of all of them, layer by layer.
 """
@@ -15,6 +20,7 @@ import numpy as np
 import pytest
 from keras_models import bits, dense, lowered, sequential, stimuli
 from qkeras import QActivation, binary, quantized_po2, quantized_relu_po2, ternary
+from spatial_models import conv
 from written_designs import compiled, passed, traced_layers
 
 L = keras.layers
@@ -68,6 +74,37 @@ MINIMAL: dict[str, Callable[[], Any]] = {
         sequential(dense(6), plus(seed=0), QActivation("ternary(alpha=1)"))
     ),
 }
+
+
+def image(*layers: Any) -> Any:
+    return sequential(*layers, inputs=(4, 5, 2))
+
+
+ON_IMAGES: dict[str, Callable[[], Any]] = {
+    "B1 binary convolution with bias on binary data": lambda: image(
+        QActivation("binary(alpha=1)"), conv(3, (2, 2), binary(alpha=1), bits(6, 2))
+    ),
+    "B2 one-bit unsigned data on a binary convolution": lambda: image(
+        QActivation("quantized_relu(1,1)"), conv(3, (2, 2), binary(alpha=1), use_bias=False)
+    ),
+    "B3 ternary activation with threshold 0.5": lambda: image(
+        conv(3, (2, 2), use_bias=False), QActivation("ternary(alpha=1,threshold=0.5)")
+    ),
+    "B4 quantized_bits activation after a convolution": lambda: image(conv(3, (2, 2)), QActivation(bits(6, 2))),
+    "B5 maximum of unsigned data with a margin": lambda: image(
+        QActivation("quantized_relu(4,1)"), L.MaxPooling2D(3, strides=2, padding="same")
+    ),
+    "B6 power-of-two weights": lambda: image(conv(3, (2, 2), quantized_po2(4), quantized_po2(4))),
+    "B8 negative factors before ternary": lambda: with_both_signs(
+        image(conv(3, (2, 2)), plus(seed=0), QActivation("ternary(alpha=1)"))
+    ),
+    "a dilation": lambda: image(conv(3, (2, 2), dilation_rate=2)),
+    "averages between the steps of their input": lambda: image(
+        QActivation("quantized_relu(4,1)"), L.AveragePooling2D(2, padding="same")
+    ),
+    "a global average": lambda: image(conv(3, (2, 2), bits(8, 5)), L.GlobalAveragePooling2D()),
+}
+MINIMAL |= {f"{bug}, on images": make for bug, make in ON_IMAGES.items()}
 
 
 @pytest.mark.parametrize("bug", MINIMAL)
