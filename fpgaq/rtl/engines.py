@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from fpgaq.rtl.dataflow import LayerHardware
+from fpgaq.rtl.folded_matrix import FoldedMatrix
 from fpgaq.rtl.stream_collect import StreamCollect
 from fpgaq.rtl.stream_pad import StreamPad
 from fpgaq.rtl.stream_window import StreamWindow
@@ -59,7 +60,7 @@ def make_engine(hardware: LayerHardware, cycles: Sequence[int] | None = None) ->
     """
     if isinstance(hardware, StreamPad):
         return Margin(hardware.margin, hardware.early)
-    gives = hardware.gives if isinstance(hardware, (StreamWindow, StreamCollect)) else (True,)
+    gives = hardware.gives if isinstance(hardware, (FoldedMatrix, StreamCollect, StreamWindow)) else (True,)
     return Pipeline(hardware.latency, hardware.ii, cycles, gives)
 
 

@@ -41,6 +41,8 @@ class FoldedMatrix:
         Values that elements of the input vector have, where more is known than their bounds.
     wanted : str, optional
         Name of the form to build; the cheapest one where it is None.
+    pixels : int
+        Beats that bring the input vector, which are multiplied as they come.
     """
 
     name: str
@@ -49,6 +51,7 @@ class FoldedMatrix:
     half: int = 0
     levels: tuple[int, ...] | None = None
     wanted: str | None = None
+    pixels: int = 1
 
     def __post_init__(self) -> None:
         if not self.schedule.is_legal:
@@ -94,14 +97,24 @@ class FoldedMatrix:
             raise ConfigError(f"layer {self.matrix.layer!r}: form {self.wanted!r} is not available: {why}")
         return by_name[self.wanted]
 
+    @classmethod
+    def takes(cls, matrix: MatMul, pixels: int) -> bool:
+        """Whether a vector may come in so many beats: each takes the same cycles, in which all outputs are computed."""
+        return 1 < matrix.reuse <= matrix.n_in and matrix.reuse % pixels == 0
+
     @property
     def ii(self) -> int:
-        """Cycles between vectors: the reuse factor."""
-        return self.schedule.reuse
+        """Cycles between beats: the reuse factor, where a vector is one beat."""
+        return self.schedule.reuse // self.pixels
+
+    @property
+    def gives(self) -> tuple[bool, ...]:
+        """Whether the result is complete with each beat."""
+        return (*[False] * (self.pixels - 1), True)
 
     @property
     def latency(self) -> int:
-        """Cycles from a vector accepted to its result."""
+        """Cycles from the last beat of a vector accepted to its result."""
         bits, terms = self.form.bits, self.schedule.inputs_per_cycle
         if bits is not None:
             terms = -(-terms * bits.count // _COUNTED_BITS)
@@ -126,8 +139,8 @@ class FoldedMatrix:
         """One line for headers and reports."""
         lanes, inputs = self.schedule.lanes, self.schedule.inputs_per_cycle
         return (
-            f"folded: reuse factor {self.ii}, {lanes} lanes x {inputs} inputs, {self.form.name}, "
-            f"ROM {self.ii} x {self._word_width} bits"
+            f"folded: reuse factor {self.schedule.reuse}, {lanes} lanes x {inputs} inputs, {self.form.name}, "
+            f"ROM {self.schedule.reuse} x {self._word_width} bits"
         )
 
     def weight_words(self) -> list[int]:
@@ -145,6 +158,15 @@ class FoldedMatrix:
         groups = [fields[start : start + lanes] for start in range(0, len(fields), lanes)]
         return [_pack(group, width + self.form.scale_width) for group in groups]
 
+    @property
+    def _part(self) -> int:
+        """Elements of a beat."""
+        return self.matrix.n_in // self.pixels
+
+    @property
+    def _in_beats(self) -> str:
+        return f"; {self.pixels} beats are a vector" if self.pixels > 1 else ""
+
     def modules(self) -> list[Module]:
         """Return the ROMs, the decoder and the engine, the layer itself last."""
         source, result, node, form = self.source.type, self.result_type, self.matrix, self.form
@@ -153,15 +175,15 @@ class FoldedMatrix:
             self.name,
             [
                 f"{self.name}: matmul {node.name}, {node.n_in} x {node.n_out}",
-                f"Input   {node.n_in} x {source}, element 0 in the low bits.",
+                f"Input   {self._part} x {source}, element 0 in the low bits{self._in_beats}.",
                 f"Output  {node.n_out} x {result}{f', {self.half} added for rounding' if self.half else ''}.",
                 f"Latency {self.latency} cycles, II {self.ii}. {self.summary}.",
             ],
-            stream_ports(node.n_in * source.width, node.n_out * result.width, in_unused=len(read) < source.width),
+            stream_ports(self._part * source.width, node.n_out * result.width, in_unused=len(read) < source.width),
         )
         lanes, multipliers = self.schedule.lanes, self.schedule.lanes * self.schedule.inputs_per_cycle
         bias_word = lanes * (result.width + form.scale_width)
-        address, group = _address_width(self.ii), _address_width(self.schedule.groups)
+        address, group = _address_width(self.schedule.reuse), _address_width(self.schedule.groups)
         streams = {s.name: s.name for s in module.ports}
         engine = {k: k for k in ("enable", "address", "weights", "group", "biases")}
         if form.bits is not None:
@@ -173,7 +195,7 @@ class FoldedMatrix:
             f"logic [{group - 1}:0] group;",
             f"logic [{multipliers * form.weight_width - 1}:0] weights;",
             f"logic [{bias_word - 1}:0] biases;",
-            *_bits_of_inputs(form.bits, node.n_in, source.width),
+            *_bits_of_inputs(form.bits, self._part, source.width),
             *self._decoders(multipliers),
             "",
             instance("folded_matrix", "engine", {**streams, **engine}, self._parameters()),
@@ -232,6 +254,7 @@ class FoldedMatrix:
             "LANES": schedule.lanes,
             "BEATS": schedule.beats,
             "GROUPS": schedule.groups,
+            **({"PIXELS": self.pixels} if self.pixels > 1 else {}),
             "PRODUCT": int(form.product),
             "WEIGHT_W": form.weight_width,
             "MAX_SHIFT": form.max_shift,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -57,7 +59,24 @@ class Hardware:
     @cached_property
     def blocks(self) -> list[Block]:
         """The modules, in topological order."""
-        return [block for layer in split(self.optimized) for block in self._blocks(layer)]
+        layers, made = split(self.optimized), streams(self.optimized)
+        readers = Counter([*(i for layer in layers for i in layer.inputs), *(made[o] for o in self.optimized.outputs)])
+        collected = {layer.output: layer for layer in layers if isinstance(layer.nodes[0], Reshape)}
+        found: list[Block] = []
+        for layer in layers:
+            before = collected.get(layer.inputs[0])
+            if before is not None and readers[before.output] == 1 and layer.matrix is not None:
+                pixels = self._collected(before)
+                if FoldedMatrix.takes(layer.matrix, pixels):  # it needs no vector: pixels are multiplied as they come
+                    found = [block for block in found if block.output != before.output]
+                    found += self._folded(dataclasses.replace(layer, inputs=before.inputs), layer.matrix, pixels)
+                    continue
+            found += self._blocks(layer)
+        return found
+
+    def _collected(self, layer: Layer) -> int:
+        """Return the beats that a reshape makes one of."""
+        return beats(self.optimized, layer.nodes[0].inputs[0]) // layer.beats
 
     @cached_property
     def optimized(self) -> Graph:
@@ -77,7 +96,7 @@ class Hardware:
         if isinstance(first, Windows):
             return [block(StreamWindow(layer.name, first, layer.source))]
         if isinstance(first, Reshape):
-            collected = beats(self.optimized, first.inputs[0]) // layer.beats
+            collected = self._collected(layer)
             bits = layer.n_out // collected * layer.source.type.width
             return [block(StreamCollect(layer.name, bits, collected))]
         if isinstance(layer.nodes[0], ArgMax):
@@ -114,12 +133,13 @@ class Hardware:
             Block(unrolled, matrix.layer, (matrix.name,), layer.output, width, layer.n_out, layer.output),
         ]
 
-    def _folded(self, layer: Layer, matrix: MatMul) -> list[Block]:
-        """Return the matrix, and what follows it elementwise."""
+    def _folded(self, layer: Layer, matrix: MatMul, pixels: int = 1) -> list[Block]:
+        """Return the matrix, whose input comes in so many beats, and what follows it elementwise."""
         rest = layer.nodes[1:]
         half = rounding_half(layer.nodes, 0)
         levels = known_levels(self.optimized.nodes, matrix.inputs[0])
-        folded = FoldedMatrix(f"{layer.name}_matrix" if rest else layer.name, matrix, layer.source, half, levels)
+        name = f"{layer.name}_matrix" if rest else layer.name
+        folded = FoldedMatrix(name, matrix, layer.source, half, levels, pixels=pixels)
         acc = folded.result_type
         if not rest:
             count = matrix.n_out

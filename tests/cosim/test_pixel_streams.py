@@ -60,7 +60,7 @@ def network() -> Graph:
                 weight=rng.integers(-3, 4, (18, 2)),
                 weight_frac=2,
                 bias=rng.integers(-9, 10, 2),
-                reuse=9,
+                reuse=6,
             ),
         ],
         ("cast", "fc"),
@@ -100,6 +100,7 @@ def test_the_top_says_what_a_beat_is(faults: Faults) -> None:
     ("file", "pattern", "replacement", "message"),
     [
         ("cnn_pad.sv", r"\.MARGIN\(6'd0\)", ".MARGIN(6'd1)", "layer 'pad', sample 0, element 0: got 1, want 0"),
+        ("folded_matrix.sv", r"busy & ~last_step", "busy & ~last_cycle", "m_axis_fc"),
         ("stream_window.sv", r"row == ROW_W'\(LAST_ROW\)", "row == '0", "tlast is 0, its vector came with 1"),
     ],
 )

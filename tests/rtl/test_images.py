@@ -17,6 +17,7 @@ from fpgaq.errors import ModelError
 from fpgaq.ir import FixedType, Graph, Overflow, Rounding, golden
 from fpgaq.rtl.engines import Pipeline
 from fpgaq.rtl.hardware import Hardware, make_hardware
+from fpgaq.rtl.stream_collect import StreamCollect
 from fpgaq.rtl.stream_pad import StreamPad
 from fpgaq.rtl.stream_window import StreamWindow
 from fpgaq.rtl.timetable import timetable
@@ -95,6 +96,13 @@ def networks() -> list[Graph]:
         chain = conv(Chain(f"net{k}", (5, 5, 1), NIBBLE, k).pad((1, 1), (0, 0)), 3, (3, 3), k).pool((2, 2)).reshape()
         chain.matmul(4, "dense", 3, reuse).relu().requantize(4, False, 3, Rounding.RND_CONV, Overflow.SAT)
         found.append(chain.matmul(3, "ternary", 2).argmax().graph if k else chain.graph)
+    # Pixels are multiplied as they come: at once or in steps, with pauses between them, counted bits, parts of a frame.
+    for k, (reuse, before) in enumerate(((4, 1), (8, 8), (4, 16), (16, 1))):
+        chain = conv(Chain(f"as_they_come{k}", (3, 3, 2), NIBBLE, k), 4, (2, 2), 0, before).reshape()
+        found.append(chain.matmul(3, "dense", 3, reuse).relu().requantize(5, False, 3, *MODES[k]).graph)
+    bits = Chain("bits", (2, 3, 2), FixedType(1, 0, False), 3).pad((1, 0), (0, 1)).reshape()
+    found.append(bits.matmul(4, "binary", 1, 12).graph)
+    found.append(Chain("halves", (6, 2), NIBBLE, 4).matmul(2, "dense", 2).reshape(3, 4).matmul(3, "dense", 2, 4).graph)
     slow = conv(Chain("slow", (3, 3, 2), NIBBLE, 5), 2, (2, 2), 0).reshape().matmul(4, "dense", 3, 32)
     return [
         *found,
@@ -193,6 +201,13 @@ def test_pools(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_networks(tmp_path: Path) -> None:
     run(networks(), tmp_path)
+
+
+def test_pixels_are_collected_only_where_they_must() -> None:
+    found = {graph.name: make_hardware(graph, 5.0, "xc7") for graph in networks()}
+    collecting = {name for name, h in found.items() if any(isinstance(b.hardware, StreamCollect) for b in h.blocks)}
+    assert collecting == {"net0", "slow", "flat", "pairs"}
+    assert found["as_they_come0"].ii < found["as_they_come2"].ii
 
 
 def test_reshapes_that_take_pixels_apart_are_refused() -> None:

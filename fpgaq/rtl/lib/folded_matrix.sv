@@ -4,18 +4,21 @@
 //            BEATS cycles make one group of LANES outputs; GROUPS groups make the output vector, group 0 in the low
 //            bits. The weight ROM is outside: word `address` must appear on `weights` one enabled clock after it is asked
 //            for, input 0 of lane 0 in the low bits, then its other inputs, then lane 1. So must the biases of a group.
+//            The vector may come in several beats, which are then multiplied as they come.
 // Products   PRODUCT 0  multiply: a weight is a signed integer.
 //            PRODUCT 1  shift: a weight is a sign, an enable and an exponent, see pot_product. Each negative weight adds 1
 //                       less than it should; the biases hold what lacks.
 //            PRODUCT 2  count: a weight is a sign and an enable, an input IN_W bits that weigh the same. Counted are the
 //                       bits that differ from the sign, of enabled weights.
-// Latency    GROUPS * BEATS + 4 + floor(log2(TERMS) / 2) cycles from a vector accepted to its result; log2 rounded up.
+// Latency    GROUPS * BEATS / PIXELS + 4 + floor(log2(TERMS) / 2) cycles from the last beat of a vector accepted to its
+//            result; log2 rounded up.
 //            TERMS is INPUTS, or INPUTS * IN_W / 36 rounded up where bits are counted: the products of a beat are added by
 //            a tree with a register after every second level.
-// II         GROUPS * BEATS cycles (the reuse factor).
+// II         GROUPS * BEATS cycles (the reuse factor), of which a beat takes its share.
 // Parameters N_IN, IN_W      elements and bits of the input vector; IN_SIGNED its signedness.
 //            INPUTS, LANES   inputs and outputs multiplied per cycle; INPUTS * BEATS = N_IN.
 //            BEATS, GROUPS   cycles per group, groups per vector.
+//            PIXELS          beats that bring a vector; where there are several, GROUPS is 1 and PIXELS divides BEATS.
 //            PRODUCT         0, 1 or 2, see above.
 //            WEIGHT_W        bits of a weight.
 //            MAX_SHIFT       largest exponent of a weight where PRODUCT is 1.
@@ -30,6 +33,7 @@ module folded_matrix #(
     parameter int unsigned LANES = 2,
     parameter int unsigned BEATS = 4,
     parameter int unsigned GROUPS = 1,
+    parameter int unsigned PIXELS = 1,
     parameter int unsigned PRODUCT = 0,
     parameter int unsigned WEIGHT_W = 4,
     parameter int unsigned MAX_SHIFT = 0,
@@ -43,7 +47,7 @@ module folded_matrix #(
     input  logic                               in_valid,
     output logic                               in_ready,
     input  logic                               in_last,
-    input  logic [N_IN*IN_W-1:0]               in_data,
+    input  logic [N_IN/PIXELS*IN_W-1:0]        in_data,
     output logic                               out_valid,
     input  logic                               out_ready,
     output logic                               out_last,
@@ -56,6 +60,9 @@ module folded_matrix #(
 );
 
     localparam int unsigned CYCLES = BEATS * GROUPS;
+    // What a beat brings, and how many cycles it takes.
+    localparam int unsigned PART_W = N_IN / PIXELS * IN_W;
+    localparam int unsigned STEPS = CYCLES / PIXELS;
     localparam int unsigned BEAT_W = BEATS > 1 ? $clog2(BEATS) : 1;
     localparam int unsigned SHIFT = 1;
     localparam int unsigned COUNT = 2;
@@ -82,18 +89,21 @@ module folded_matrix #(
     if (PRODUCT > COUNT || (PRODUCT == COUNT && WEIGHT_W != 2)) begin : g_check_3
         $error("folded_matrix: PRODUCT must be 0 to 2, and WEIGHT_W 2 where bits are counted");
     end
+    if (PIXELS < 1 || (PIXELS > 1 && (GROUPS > 1 || BEATS % PIXELS != 0))) begin : g_check_4
+        $error("folded_matrix: a vector in several beats needs GROUPS 1, and PIXELS must divide BEATS");
+    end
 
     // The whole engine stops while a result waits.
     assign enable = out_ready | ~out_valid;
 
     // --- sequence: which weights, which inputs ---------------------------------------------------------------------
-    logic busy, vector_last, last_cycle, last_beat, accept;
+    logic busy, vector_last, last_cycle, last_beat, last_step, accept;
     logic [BEAT_W-1:0] beat;
     logic [GROUP_W-1:0] group_0;
 
     assign last_beat  = beat == BEAT_W'(BEATS - 1);
     assign last_cycle = address == ADDRESS_W'(CYCLES - 1);
-    assign in_ready   = enable & (~busy | last_cycle);
+    assign in_ready   = enable & (~busy | last_step);
     assign accept     = in_valid & in_ready;
 
     always_ff @(posedge clk) begin
@@ -103,7 +113,7 @@ module folded_matrix #(
             beat    <= '0;
             group_0 <= '0;
         end else if (enable) begin
-            busy <= accept | (busy & ~last_cycle);
+            busy <= accept | (busy & ~last_step);
             if (busy) begin
                 address <= last_cycle ? '0 : address + 1'b1;
                 beat    <= last_beat ? '0 : beat + 1'b1;
@@ -112,20 +122,34 @@ module folded_matrix #(
         end
     end
 
-    // The vector rotates by one beat a cycle, so that the multipliers always read its low end.
-    logic [N_IN*IN_W-1:0] vector;
-    logic [2*N_IN*IN_W-1:0] rotated;
+    // The last cycle of what was accepted.
+    if (PIXELS == 1) begin : g_whole
+        assign last_step = last_cycle;
+    end else if (STEPS == 1) begin : g_at_once
+        assign last_step = 1'b1;
+    end else begin : g_steps
+        logic [$clog2(STEPS)-1:0] step;
+        assign last_step = step == ($clog2(STEPS))'(STEPS - 1);
+        always_ff @(posedge clk) begin
+            if (!rst_n) step <= '0;
+            else if (enable & busy) step <= last_step ? '0 : step + 1'b1;
+        end
+    end
+
+    // The vector rotates by the inputs of a cycle, so that the multipliers always read its low end.
+    logic [PART_W-1:0] vector;
+    logic [2*PART_W-1:0] rotated;
     assign rotated = {vector, vector} >> (INPUTS * IN_W);
     always_ff @(posedge clk) begin
         if (accept) begin
             vector      <= in_data;
             vector_last <= in_last;
         end else if (enable & busy) begin
-            vector <= rotated[N_IN*IN_W-1:0];
+            vector <= rotated[PART_W-1:0];
         end
     end
     logic unused_rotated;
-    assign unused_rotated = ^rotated[2*N_IN*IN_W-1:N_IN*IN_W];
+    assign unused_rotated = ^rotated[2*PART_W-1:PART_W];
 
     // --- stage 1: operands beside the ROM's output ------------------------------------------------------------------
     logic [INPUTS*IN_W-1:0] operands;

@@ -345,6 +345,8 @@ def test_default_parameters_are_lint_clean(block: str) -> None:
         ("folded_matrix", "N_IN(5)", "INPUTS . BEATS must be N_IN"),
         ("folded_matrix", "N_IN(1), .BEATS(1)", "with one cycle use an unrolled layer"),
         ("folded_matrix", "ADDRESS_W(7)", "ADDRESS_W is derived, do not set it"),
+        ("folded_matrix", "PIXELS(3)", "PIXELS must divide BEATS"),
+        ("folded_matrix", "GROUPS(2), .PIXELS(2)", "needs GROUPS 1"),
         ("gated_engine", "N_IN(5)", "INPUTS . BEATS must be N_IN"),
         ("gated_engine", "LOW(0)", "LOW must be at least 1"),
         ("gated_engine", "GROUP_W(0)", "ADDRESS_W, GROUP_W and COUNT_W are derived"),
