@@ -7,7 +7,18 @@ from typing import Any
 
 import keras
 from keras_models import bits, dense, sequential, with_random_weights
-from qkeras import QActivation, QConv1D, QConv2D, QConv2DBatchnorm, QDepthwiseConv2D, binary, quantized_po2, ternary
+from qkeras import (
+    QActivation,
+    QConv1D,
+    QConv2D,
+    QConv2DBatchnorm,
+    QDepthwiseConv2D,
+    QSeparableConv1D,
+    QSeparableConv2D,
+    binary,
+    quantized_po2,
+    ternary,
+)
 
 from fpgaq.quantize.quantizers import Codebook
 
@@ -27,6 +38,13 @@ def conv(filters: int, size: Any, kernel: Any = None, bias: Any = None, **option
 def depthwise(size: Any, kernel: Any = None, **options: Any) -> Any:
     """Return a convolution of each channel with quantized parameters."""
     return QDepthwiseConv2D(size, depthwise_quantizer=kernel or bits(4), bias_quantizer=bits(5, 1), **options)
+
+
+def separable(filters: int, size: Any, kernel: Any = None, **options: Any) -> Any:
+    """Return a depthwise convolution and a matrix on its channels with quantized parameters."""
+    parts = {"depthwise_quantizer": kernel or bits(4), "pointwise_quantizer": kernel or ternary(alpha=1)}
+    cls = QSeparableConv1D if isinstance(size, int) else QSeparableConv2D
+    return cls(filters, size, **parts, bias_quantizer=bits(5, 1), **options)
 
 
 def act(width: int = 4) -> Any:
@@ -85,6 +103,8 @@ IMAGES: dict[str, Layers] = {
     "depthwise": lambda: [depthwise((2, 3)), act(), depthwise((3, 2), ternary(alpha="auto"), padding="same")],
     "depthwise, float": lambda: [L.DepthwiseConv2D((2, 2), dilation_rate=(2, 1)), act(), conv(2, (1, 1))],
     "depthwise, strides": lambda: [depthwise((2, 2), binary(alpha=1), strides=(2, 2), padding="same")],
+    "separable": lambda: [separable(3, (2, 2), padding="same"), act(), L.SeparableConv2D(2, 2, activation="relu")],
+    "separable, alpha auto": lambda: [separable(2, (2, 3), bits(4, alpha="auto"), dilation_rate=(2, 1))],
     "padding": lambda: [L.ZeroPadding2D(((1, 0), (2, 1))), conv(2, (3, 3)), L.Flatten(), act(), dense(3)],
     "reshapes": lambda: [L.Reshape((10, 3, 2)), conv(2, (3, 2)), act(), L.Reshape((8, 4)), conv(2, 3)],
 }
@@ -102,6 +122,7 @@ ALL_SERIES: dict[str, Layers] = {
         dense(2),
     ],
     "depthwise": lambda: [L.DepthwiseConv1D(3, padding="same", strides=2), act(), conv(2, 2)],
+    "separable": lambda: [L.SeparableConv1D(3, 2, padding="same"), act(), separable(2, 2)],
     "max": lambda: [signed(), L.MaxPooling1D(2), conv(2, 2)],
     "max same": lambda: [
         act(),

@@ -80,7 +80,17 @@ def _parameter(layer: Any, what: str, quantizer: Any, values: Any) -> QuantizedP
     return None if quantizer is None else quantize_parameter(layer.name, what, quantizer, values)
 
 
-def add_matrix(chain: Chain, layer: Any, quantizer: Any, kernel: Any, bias: Any, **attributes: Any) -> None:
+def add_matrix(
+    chain: Chain,
+    layer: Any,
+    quantizer: Any,
+    kernel: Any,
+    bias: Any,
+    *,
+    name: str | None = None,
+    shape: Sequence[int] | None = None,
+    **attributes: Any,
+) -> None:
     """Append a matrix, and a scale layer where the kernel's scale is not a power of two.
 
     Parameters
@@ -91,6 +101,10 @@ def add_matrix(chain: Chain, layer: Any, quantizer: Any, kernel: Any, bias: Any,
         The quantizer of the kernel; that of the bias is the layer's.
     kernel, bias : tensor
         The bias may be None.
+    name : str, optional
+        Name of the matrix, where the layer has several.
+    shape : sequence of int, optional
+        Shape of the result, where it is not that of the layer.
     **attributes
         Class and parameters of the hls4ml layer.
     """
@@ -102,6 +116,7 @@ def add_matrix(chain: Chain, layer: Any, quantizer: Any, kernel: Any, bias: Any,
             bias, quantized_bias = quantized_bias.codes * quantized_bias.scale, None
     bias_data = None if bias is None else to_numpy(bias) if quantized_bias is None else quantized_bias.codes
     scale = None if quantized is None else quantized.scale
+    name, shape = name or layer.name, chain.out_shape if shape is None else list(shape)
     matrix: LayerDict = {
         **attributes,
         "weight_data": to_numpy(kernel) if quantized is None else quantized.codes,
@@ -111,14 +126,16 @@ def add_matrix(chain: Chain, layer: Any, quantizer: Any, kernel: Any, bias: Any,
         matrix |= {"weight_format": quantized.format.to_json(), "weight_unit": quantized.unit.tolist()}
     if scale is None:
         bias_exact = quantized_bias is not None
-        chain.add(layer.name, **matrix, use_bias=bias is not None, bias_data=bias_data, bias_exact=bias_exact)
+        options = {"use_bias": bias is not None, "bias_data": bias_data, "bias_exact": bias_exact}
+        chain.add(name, shape=shape, **matrix, **options)
         return
-    chain.add(layer.name, **matrix, use_bias=False, bias_data=None, bias_exact=True)
-    n_out = chain.out_shape[-1]
+    chain.add(name, shape=shape, **matrix, use_bias=False, bias_data=None, bias_exact=True)
+    n_out = shape[-1]
     chain.add(
-        f"{layer.name}_scale",
+        f"{name}_scale",
+        shape=shape,
         class_name="BatchNormalization",
-        n_in=int(np.prod(chain.out_shape)),
+        n_in=int(np.prod(shape)),
         n_filt=n_out,
         scale_data=np.broadcast_to(scale, n_out),
         bias_data=np.zeros(n_out) if bias_data is None else bias_data,

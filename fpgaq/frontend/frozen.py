@@ -194,24 +194,36 @@ class _Steps:
     def _matrix(self, layer: Any, name: str) -> list[Step]:
         import keras
 
-        parameters = self.derivation.parameters[name]
-        kernel, bias = (parameters[k].values.astype(self.dtype) for k in ("weight", "bias"))
-        steps: list[Step]
-        if "Depthwise" in type(layer).__name__:
-            steps = [depthwise_step(layer, kernel, bias)]
-        elif "Conv" in type(layer).__name__:
-            steps = [convolution_step(layer, kernel, bias)]
+        kind, steps = type(layer).__name__, list[Step]()
+        kernel, bias = self._weights(name)
+        if "Separable" in kind:
+            first = f"{layer.name}_depthwise"
+            steps = [depthwise_step(layer, *self._weights(first)), *self._scaled(first)]
+            kernel = kernel.reshape(kernel.shape[-2:])
+        if "Depthwise" in kind:
+            steps += [depthwise_step(layer, kernel, bias)]
+        elif "Conv" in kind and "Separable" not in kind:
+            steps += [convolution_step(layer, kernel, bias)]
         else:
-            steps = [lambda x: keras.ops.matmul(x, kernel) + bias]
-        steps += self._cast(name)
-        if f"{name}_scale" in self.derivation.parameters:
-            steps += [*self._affine(f"{name}_scale"), *self._cast(f"{name}_scale")]
+            steps += [lambda x: keras.ops.matmul(x, kernel) + bias]
+        steps += self._scaled(name)
         function = quantizer_name(layer.activation)
         if layer.activation is not None and function != "linear":
             steps += [
                 *self._activation(layer.name, layer.activation),
                 *self._cast(hls_name(f"{layer.name}_{function}")),
             ]
+        return steps
+
+    def _weights(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        parameters = self.derivation.parameters[name]
+        return parameters["weight"].values.astype(self.dtype), parameters["bias"].values.astype(self.dtype)
+
+    def _scaled(self, name: str) -> list[Step]:
+        """Return what follows a matrix: its cast, and the scale of alpha='auto' with its own."""
+        steps = self._cast(name)
+        if f"{name}_scale" in self.derivation.parameters:
+            steps += [*self._affine(f"{name}_scale"), *self._cast(f"{name}_scale")]
         return steps
 
     def _affine(self, name: str) -> list[Step]:

@@ -95,7 +95,64 @@ class DepthwiseHandler(KerasV3LayerHandler):
             **geometry.attributes("filt"),
         )
         add_activation(chain, layer)
-        return tuple({**description, "depthwise_data": description.get("weight_data")} for description in chain.done())
+        return _with_depthwise_data(chain)
+
+
+def _with_depthwise_data(chain: Chain) -> tuple[LayerDict, ...]:
+    """Return the descriptions, with the weights of depthwise convolutions where hls4ml looks for them."""
+    return tuple(
+        {**description, "depthwise_data": description["weight_data"]}
+        if description["class_name"].startswith("Depthwise")
+        else description
+        for description in chain.done()
+    )
+
+
+class SeparableHandler(KerasV3LayerHandler):
+    """(Q)SeparableConv: one filter for each channel, then a matrix on the channels of every pixel."""
+
+    handles = (
+        f"{_KERAS}.convolutional.separable_conv1d.SeparableConv1D",
+        f"{_KERAS}.convolutional.separable_conv2d.SeparableConv2D",
+        "qkeras.qconvolutional.QSeparableConv1D",
+        "qkeras.qconvolutional.QSeparableConv2D",
+    )
+
+    def handle(self, layer: Any, in_tensors: Any, out_tensors: Any) -> tuple[LayerDict, ...]:
+        geometry = convolution_geometry(layer)
+        chain = Chain(layer, in_tensors, out_tensors)
+        channels, (*image, filters) = chain.in_shape[-1], chain.out_shape
+        add_matrix(
+            chain,
+            layer,
+            getattr(layer, "depthwise_quantizer_internal", None),
+            layer.depthwise_kernel,
+            None,
+            name=f"{layer.name}_depthwise",
+            shape=[*image, channels],
+            class_name=f"DepthwiseConv{geometry.axes}D",
+            n_chan=channels,
+            n_filt=channels,
+            **_sizes("in", chain.in_shape),
+            **_sizes("out", chain.out_shape),
+            **geometry.attributes("filt"),
+        )
+        ones = [1] * geometry.axes
+        add_matrix(
+            chain,
+            layer,
+            getattr(layer, "pointwise_quantizer_internal", None),
+            layer.pointwise_kernel,
+            layer.bias if layer.use_bias else None,
+            class_name=f"Conv{geometry.axes}D",
+            n_chan=channels,
+            n_filt=filters,
+            **_sizes("in", chain.out_shape),
+            **_sizes("out", chain.out_shape),
+            **keras_geometry(image, ones, ones, ones, "valid").attributes("filt"),
+        )
+        add_activation(chain, layer)
+        return _with_depthwise_data(chain)
 
 
 class PoolingHandler(KerasV3LayerHandler):

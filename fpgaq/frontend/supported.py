@@ -35,8 +35,12 @@ SUPPORTED_LAYERS = (
     "QDense",
     "QDenseBatchnorm",
     "QDepthwiseConv2D",
+    "QSeparableConv1D",
+    "QSeparableConv2D",
     "ReLU",
     "Reshape",
+    "SeparableConv1D",
+    "SeparableConv2D",
     "Softmax",
     "ZeroPadding1D",
     "ZeroPadding2D",
@@ -97,7 +101,7 @@ def _check_layer(layer: Any, kind: str) -> None:
                 "0 and 2^31, which hardware can represent"
             )
     _check_spatial(layer)
-    if kind in ("Activation", "Conv1D", "Conv2D", "Dense", "DepthwiseConv1D", "DepthwiseConv2D"):
+    if kind in ("Activation", "Dense") or ("Conv" in kind and not kind.startswith("Q")):
         name = getattr(layer.activation, "__name__", type(layer.activation).__name__)
         if name not in SUPPORTED_FUNCTIONS and not (kind == "Activation" and name in CLIPPING_FUNCTIONS):
             raise ModelError(
