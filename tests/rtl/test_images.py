@@ -15,7 +15,11 @@ from random_layers import KINDS, MODES, Chain
 from fpgaq import toolchain
 from fpgaq.errors import ModelError
 from fpgaq.ir import FixedType, Graph, Overflow, Rounding, golden
+from fpgaq.ir.ops import MatMul
+from fpgaq.quantize import formats
+from fpgaq.quantize.formats import WeightFormat
 from fpgaq.rtl.engines import Pipeline
+from fpgaq.rtl.folded_matrix import FoldedMatrix
 from fpgaq.rtl.hardware import Hardware, make_hardware
 from fpgaq.rtl.stream_collect import StreamCollect
 from fpgaq.rtl.stream_pad import StreamPad
@@ -100,8 +104,10 @@ def networks() -> list[Graph]:
     for k, (reuse, before) in enumerate(((4, 1), (8, 8), (4, 16), (16, 1))):
         chain = conv(Chain(f"as_they_come{k}", (3, 3, 2), NIBBLE, k), 4, (2, 2), 0, before).reshape()
         found.append(chain.matmul(3, "dense", 3, reuse).relu().requantize(5, False, 3, *MODES[k]).graph)
-    bits = Chain("bits", (2, 3, 2), FixedType(1, 0, False), 3).pad((1, 0), (0, 1)).reshape()
-    found.append(bits.matmul(4, "binary", 1, 12).graph)
+    bits = Chain("bits", (2, 3, 8), FixedType(1, 0, False), 3).pad((0, 0), (0, 1)).reshape()
+    found.append(coded(bits, formats.Binary(), 8, 8))
+    powers = Chain("powers", (2, 2, 3), FixedType(8, 0, True), 3).pad((0, 0), (0, 1)).reshape()
+    found.append(coded(powers, formats.PowerOfTwo(4), 4, 18))
     found.append(Chain("halves", (6, 2), NIBBLE, 4).matmul(2, "dense", 2).reshape(3, 4).matmul(3, "dense", 2, 4).graph)
     slow = conv(Chain("slow", (3, 3, 2), NIBBLE, 5), 2, (2, 2), 0).reshape().matmul(4, "dense", 3, 32)
     return [
@@ -112,6 +118,24 @@ def networks() -> list[Graph]:
         Chain("merged", (2, 3, 2), NIBBLE, 8).matmul(2, "dense", 2).reshape(6, 2).windows((2,)).graph,
         conv(Chain("to_vector", (2, 2, 2), NIBBLE, 9), 3, (2, 2), 0).reshape().matmul(2, "dense", 2).graph,
     ]
+
+
+def coded(chain: Chain, number_format: WeightFormat, n_out: int, reuse: int) -> Graph:
+    """Append a matrix of random weights of a format."""
+    node = MatMul(
+        name="coded",
+        inputs=(chain.nodes[-1].name,),
+        type=FixedType(18, chain.operand.type.frac, True),
+        layer="coded",
+        weight=chain.rng.choice(number_format.levels, (chain.size, n_out)),
+        weight_frac=0,
+        bias=chain.rng.integers(-9, 10, n_out),
+        reuse=reuse,
+        format=number_format,
+        unit=np.ones(n_out, np.int64),
+    )
+    chain.nodes.append(node)
+    return chain.graph
 
 
 def run(graphs: list[Graph], folder: Path, clock_period: float = 5.0) -> None:
@@ -207,6 +231,14 @@ def test_pixels_are_collected_only_where_they_must() -> None:
     found = {graph.name: make_hardware(graph, 5.0, "xc7") for graph in networks()}
     collecting = {name for name, h in found.items() if any(isinstance(b.hardware, StreamCollect) for b in h.blocks)}
     assert collecting == {"net0", "slow", "flat", "pairs"}
+    forms = {
+        name: block.hardware.form.name
+        for name, h in found.items()
+        for block in h.blocks
+        if isinstance(block.hardware, FoldedMatrix) and block.hardware.pixels > 1
+    }
+    assert forms["as_they_come0"] == "multiply"
+    assert {forms["bits"], forms["powers"]} == {"count bits", "decode, shift"}
     assert found["as_they_come0"].ii < found["as_they_come2"].ii
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_images import networks
 from test_stream_blocks import lint_everything, warnings, yosys
 
 from fpgaq import resources, toolchain
@@ -21,6 +22,7 @@ from fpgaq.ir import FixedType, IntArray
 from fpgaq.ir.node import Bounds, Operand
 from fpgaq.ir.ops import Pad, Windows
 from fpgaq.rtl.engines import make_engine
+from fpgaq.rtl.hardware import make_hardware
 from fpgaq.rtl.stream_collect import StreamCollect
 from fpgaq.rtl.stream_pad import StreamPad
 from fpgaq.rtl.stream_window import StreamWindow
@@ -338,3 +340,8 @@ def test_default_parameters_are_lint_clean(block: str) -> None:
 
 def test_yosys_reads_every_instance_without_a_warning(tmp_path: Path) -> None:
     assert warnings(yosys(write(tmp_path, cases()), "frames")) == []
+
+
+def test_yosys_reads_a_network_without_a_warning(tmp_path: Path) -> None:
+    graph = next(graph for graph in networks() if graph.name == "net2")
+    assert warnings(yosys(make_hardware(graph, 5.0, "xc7").write(tmp_path), graph.name)) == []
