@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -12,7 +13,6 @@ from cosim_designs import SAMPLES, Faults, codes, network, written
 from fpgaq.errors import GateError
 from fpgaq.gates import Gate
 from fpgaq.ir import IntArray, golden
-from fpgaq.rtl.dataflow import Dataflow
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +183,7 @@ def test_nothing_is_known_at_power_up(unrolled: Faults, tmp_path: Path) -> None:
 
 
 def test_vector_overwritten_in_a_folded_matrix(folded: Faults, tmp_path: Path) -> None:
-    pattern = r"(assign in_ready\s+= enable) & \(~busy \| last_cycle\)"
+    pattern = r"(assign in_ready\s+= enable) & \(~busy \| last_step\)"
     assert not folded.planted(tmp_path, "folded_matrix.sv", pattern, r"\1").passed
 
 
@@ -237,8 +237,9 @@ def test_prediction_off_by_one(faults: Faults, figure: str, error: int, monkeypa
     hardware = faults.design.hardware
     true = {"latency": hardware.latency, "ii": hardware.ii}
     said = {**true, figure: true[figure] + error}
-    wrong = {stream: value + error for stream, value in getattr(hardware.flow, figure).items()}
-    monkeypatch.setattr(Dataflow, figure, property(lambda _: wrong))
+    (pace,) = hardware.paces
+    wrong = dataclasses.replace(pace, first=said["latency"], ii=said["ii"])
+    monkeypatch.setitem(hardware.__dict__, "paces", [wrong])
     gate, _ = faults.design.rtl_gate(codes(faults.design))
     assert_says(
         gate,
