@@ -151,7 +151,7 @@ def test_ram_contents_come_from_data_files(tmp_path: Path) -> None:
 def test_interrupt_leaves_no_process_behind(tmp_path: Path) -> None:
     """Ctrl-C while yosys runs ends the call and every process in the groups it started."""
     source = tmp_path / "tree.sv"
-    source.write_text(adder_tree(64, 8))
+    source.write_text(adder_tree(512, 16))  # busy for long, so that the interrupt never comes too late
     code = (
         "from pathlib import Path; from fpgaq.synth import synthesize;"
         f"synthesize([Path({str(source)!r})], 'tree', [], work=Path({str(tmp_path / 'work')!r}), carry_chains=False)"
