@@ -152,6 +152,7 @@ def layers(design: Design, activities: Sequence[Activity]) -> list[dict[str, Any
                 "sparsity": None if matrix is None else float(np.mean(_weights(matrix) == 0)),
                 **_storage(matrix),
                 "datapath": _datapath(block.hardware),
+                "left_out": _left_out(block.hardware),
                 "reuse": matrix.reuse if isinstance(matrix, (MatMul, GatedMatMul)) else 1,
                 "output_width": block.out_width,
                 "output_count": block.out_count,
@@ -184,6 +185,12 @@ def _datapath(hardware: LayerHardware) -> list[dict[str, Any]]:
         costs = {form.name: cost.equivalents for form, cost in hardware.forms}
         forms = {hardware.form.name: costs[hardware.form.name]} | costs
     return [{"form": name, "estimated_lut": lut} for name, lut in forms.items()]
+
+
+def _left_out(hardware: LayerHardware) -> list[dict[str, str]]:
+    """Return the forms that the matrix cannot have, and why."""
+    reasons = hardware.left_out if isinstance(hardware, FoldedMatrix) else {}
+    return [{"form": name, "reason": reason} for name, reason in reasons.items()]
 
 
 def _weights(node: Weighted) -> np.ndarray:

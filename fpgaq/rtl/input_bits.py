@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fpgaq.ir.node import Node, Operand
-from fpgaq.ir.ops import Reshape, Staircases, Thresholds, WindowMax, Windows
+from fpgaq.ir.ops import Pad, Reshape, Staircases, Thresholds, WindowMax, Windows
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,12 @@ def input_bits(source: Operand, levels: Sequence[int] | None = None) -> InputBit
 
 
 def known_levels(nodes: Mapping[str, Node], name: str) -> tuple[int, ...] | None:
-    """Return the values that elements of a tensor can have, where a staircase makes it."""
+    """Return the values that elements of a tensor can have, where a staircase and margins make it."""
     node = nodes[name]
-    while isinstance(node, (Reshape, WindowMax, Windows)):
+    margins = set()
+    while isinstance(node, (Pad, Reshape, WindowMax, Windows)):
+        margins |= {node.value} if isinstance(node, Pad) else set()
         node = nodes[node.inputs[0]]
     if isinstance(node, (Thresholds, Staircases)):
-        return tuple(np.unique(node.codes).tolist())
+        return tuple(sorted({*np.unique(node.codes).tolist(), *margins}))
     return None

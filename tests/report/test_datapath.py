@@ -9,8 +9,8 @@ import numpy as np
 from fpgaq.ir import FixedType, Graph
 from fpgaq.ir.ops import Input, MatMul
 from fpgaq.quantize import formats
-from fpgaq.report.content import _datapath
-from fpgaq.rtl.folded_forms import ADDED, DECODED, PLAIN, SHIFTED
+from fpgaq.report.content import _datapath, _left_out
+from fpgaq.rtl.folded_forms import ADDED, COUNTED, DECODED, PLAIN, SHIFTED
 from fpgaq.rtl.folded_matrix import FoldedMatrix
 from fpgaq.rtl.hardware import make_hardware
 
@@ -50,7 +50,8 @@ def test_folded_forms_are_listed_cheapest_first() -> None:
     assert costs == sorted(costs)
     assert rows[0]["form"] == SHIFTED
     assert costs[1] > 8 * 200  # DSP blocks count
-    assert ADDED in layer.left_out
+    assert {row["form"] for row in _left_out(layer)} == {ADDED, COUNTED}
+    assert all("more than one magnitude" in row["reason"] for row in _left_out(layer))
 
 
 def test_a_wanted_form_comes_first() -> None:

@@ -31,6 +31,7 @@ ROW = {
     "format_bits": 4,
     "storage_bits": 96,
     "datapath": [{"form": "constants", "estimated_lut": 120}],
+    "left_out": [],
     "weight_bits": 4,
     "weights": 30,
     "sparsity": 0.25,

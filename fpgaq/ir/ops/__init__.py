@@ -2,6 +2,7 @@
 
 from fpgaq.ir.ops.gated import GatedMatMul
 from fpgaq.ir.ops.linear import Affine, MatMul
+from fpgaq.ir.ops.merge import Concatenate, Function, Merge
 from fpgaq.ir.ops.pointwise import Clip, Relu, Requantize, Thresholds
 from fpgaq.ir.ops.softmax import Softmax
 from fpgaq.ir.ops.spatial import Pad, WindowMax, Windows
@@ -16,9 +17,11 @@ OPS = {
         Affine,
         ArgMax,
         Clip,
+        Concatenate,
         GatedMatMul,
         Input,
         MatMul,
+        Merge,
         Pad,
         Relu,
         Requantize,
@@ -37,9 +40,12 @@ __all__ = [
     "Affine",
     "ArgMax",
     "Clip",
+    "Concatenate",
+    "Function",
     "GatedMatMul",
     "Input",
     "MatMul",
+    "Merge",
     "Pad",
     "Relu",
     "Requantize",

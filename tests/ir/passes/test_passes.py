@@ -243,6 +243,50 @@ def test_signs_travel_as_bits() -> None:
     assert outputs(built) == outputs(graph)
 
 
+def image(margin: int) -> Graph:
+    """Return signs on a 3x3 image with a margin, of which windows feed a maximum and two matrices."""
+    rng = np.random.default_rng(2)
+    sign = FixedType(2, 0, True)
+    at = [{"name": n, "layer": n} for n in ("act", "pad", "win", "top", "conv", "all")]
+    return Graph(
+        "net",
+        [
+            Input(name="x", inputs=(), type=FixedType(4, 0, True), layer="x", shape=(3, 3, 2)),
+            Thresholds(**at[0], inputs=("x",), type=sign, thresholds=[0], codes=[-1, 1]),
+            Pad(**at[1], inputs=("act",), type=sign, before=(1, 1), after=(1, 1), value=margin),
+            Windows(**at[2], inputs=("pad",), type=sign, size=(3, 3), stride=(2, 2), dilation=(1, 1)),
+            WindowMax(**at[3], inputs=("win",), type=sign, positions=9),
+            MatMul(
+                **at[4],
+                inputs=("win",),
+                type=FixedType(8, 0, True),
+                weight=rng.integers(-3, 4, (18, 2)),
+                weight_frac=0,
+                bias=[4, 5],
+            ),
+            MatMul(
+                **at[5],
+                inputs=("top",),
+                type=FixedType(8, 0, True),
+                weight=rng.integers(-3, 4, (2, 3)),
+                weight_frac=0,
+                bias=[4, 5, 6],
+            ),
+        ],
+        ("conv", "all"),
+    )
+
+
+@pytest.mark.parametrize(("margin", "bits"), [(-1, 1), (1, 1), (0, 2)])
+def test_signs_of_pixels_travel_as_bits_where_the_margin_is_one_of_them(margin: int, bits: int) -> None:
+    graph = image(margin)
+    built = number_levels(graph)
+    assert [built.nodes[name].type.width for name in ("act", "pad", "win", "top")] == [bits] * 4
+    x = np.random.default_rng(3).integers(-8, 8, (50, 3, 3, 2))
+    for got, want in zip(golden.run(built, [x]), golden.run(graph, [x]), strict=True):
+        assert got.tolist() == want.tolist()
+
+
 def test_many_levels_keep_their_scale() -> None:
     graph = normalised(256, [27307, -21931, 13, 5461])
     assert "bn" in merge_staircases(graph).nodes
