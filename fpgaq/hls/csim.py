@@ -17,12 +17,13 @@ import numpy as np
 from fpgaq import toolchain
 from fpgaq.bundles import Bundle, unbundled
 from fpgaq.errors import GateError, ToolError
+from fpgaq.hls.compilable import compilable
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.types import IntArray
 from fpgaq.processes import run_logged, start_logged
 
-#: Passes of GCC 12 and later that look for warnings about accesses, also under -w. Their time is quadratic in the
-#: weights of a layer, which g++ sees as one long function of constructors: 10 of 14 s for a matrix of 64x32.
+#: Passes of GCC 12 and later that look for warnings about accesses, also under -w. Their time is quadratic in the length
+#: of a function.
 _ACCESS_ANALYSIS = tuple(f"-fdisable-tree-waccess{k}" for k in (1, 2, 3))
 
 
@@ -64,23 +65,23 @@ class Csim:
             With the end of the compiler's output.
         """
         self.library.parent.mkdir(parents=True, exist_ok=True)
-        name = self.graph.name
-        include = f"-I{self.project / 'firmware' / 'ap_types'}"
+        include = f"-I{(self.project / 'firmware' / 'ap_types').resolve()}"
         base = [str(toolchain.gxx()), "-std=c++17", "-O1", "-fPIC", "-w", *_without_access_analysis(), include]
-        sources = {name: self.project / "firmware" / f"{name}.cpp", "bridge": self.project / f"{name}_bridge.cpp"}
-        objects = {key: self.library.with_name(f"{key}.o") for key in sources}
-        what = "compiling the HLS C++"
-        running = [
-            start_logged([*base, "-c", str(source), "-o", str(objects[key])], objects[key].with_suffix(".log"), what)
-            for key, source in sources.items()
-        ]
-        for process in running:
-            process.wait()
-        partial = self.library.with_suffix(".part")
-        link = [str(toolchain.gxx()), "-shared", *map(str, objects.values()), "-o", str(partial)]
-        run_logged(link, self.library.with_name("link.log"), "linking the HLS C++")
-        for path in objects.values():
-            path.unlink()
+        with tempfile.TemporaryDirectory(prefix="compile-", dir=self.library.parent) as folder:
+            sources = compilable(self.project, Path(folder), self.graph.name)
+            objects = [source.with_suffix(".o") for source in sources]
+            what = "compiling the HLS C++"
+            running = [
+                start_logged(
+                    [*base, "-c", str(source), "-o", str(made)], self.library.with_name(f"{made.stem}.log"), what
+                )
+                for source, made in zip(sources, objects, strict=True)
+            ]
+            for process in running:
+                process.wait()
+            partial = self.library.with_suffix(".part")
+            link = [str(toolchain.gxx()), "-shared", *map(str, objects), "-o", str(partial)]
+            run_logged(link, self.library.with_name("link.log"), "linking the HLS C++")
         partial.rename(self.library)
 
     def run(self, codes: Bundle, *, trace: bool = False) -> Mapping[str, IntArray]:
