@@ -62,7 +62,7 @@ def _weights_in_a_loop(match: re.Match[str]) -> str:
 def _windows_in_a_loop(match: re.Match[str]) -> str:
     """Take the elements of the windows from a table of indices; -1 is the margin."""
     head, text = match.groups()
-    rows = []
+    rows: list[str] = []
     places: list[tuple[str, str]] | None = None
     for number, body in _BLOCK.findall(text):
         statements = _STATEMENT.findall(body)

@@ -22,8 +22,8 @@ from fpgaq.ir.graph import Graph
 from fpgaq.ir.types import IntArray
 from fpgaq.processes import run_logged, start_logged
 
-#: Passes of GCC 12 and later that look for warnings about accesses, also under -w. Their time is quadratic in the length
-#: of a function.
+#: Passes of GCC 12 and later that look for warnings about accesses, also under -w. Their time is quadratic in the
+#: length of a function.
 _ACCESS_ANALYSIS = tuple(f"-fdisable-tree-waccess{k}" for k in (1, 2, 3))
 
 
