@@ -82,8 +82,8 @@ design.yaml may hold: {keys}. The exit code is 0 when every gate passed, 1 when 
 def _design_keys() -> str:
     return (
         "model, train, name, input_precision, inputs, labels, samples, weight_precision, activation_precision, "
-        "scale_precision, head, io_type, strategy, reuse_factor, layers (options by layer name), family, clock_period, "
-        "flat_limit, seed, jobs"
+        "scale_precision, head, io_type, strategy, reuse_factor, layers (options by layer name), target_ii, "
+        "target_fps, folding, family, clock_period, flat_limit, seed, jobs"
     )
 
 
@@ -122,6 +122,18 @@ def convert(
     strategy: Annotated[
         Optional[StrategyName],  # noqa: UP045
         typer.Option(help="Schedule of the matrices; by default the reuse factor says: 1 is unrolled, more is folded."),
+    ] = None,
+    target_ii: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(help="Cycles between vectors or frames; every layer is folded as far as this allows."),
+    ] = None,
+    target_fps: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="Vectors or frames per second, instead of --target-ii."),
+    ] = None,
+    folding: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="File of reuse factors, as every build writes one (folding.yaml)."),
     ] = None,
     family: Annotated[str, typer.Option(help="FPGA family that yosys maps to.")] = "xc7",
     clock_period: Annotated[float, typer.Option(help="Clock target in ns.")] = 5.0,

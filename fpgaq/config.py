@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from fpgaq.errors import ConfigError
 from fpgaq.ir.types import FixedType
@@ -54,6 +54,11 @@ class Options(BaseModel):
     reuse_factor: int = Field(
         1, ge=1, description="reuse factor of every layer (hls4ml's meaning); with strategy auto the largest allowed"
     )
+    target_ii: int | None = Field(
+        None, ge=1, description="cycles between vectors or frames; every layer is folded as far as this allows"
+    )
+    target_fps: float | None = Field(None, gt=0, description="vectors or frames per second, instead of target_ii")
+    folding: Path | None = Field(None, description="file of reuse factors, as every build writes one")
     family: str = Field("xc7", description="FPGA family that yosys maps to")
     clock_period: float = Field(5.0, gt=0, description="clock target in ns")
     inputs: Path | None = Field(None, description=".npy file with real inputs for the gates, .npz if several")
@@ -69,6 +74,19 @@ class Options(BaseModel):
     def _is_precision(cls, text: str) -> str:
         FixedType.parse(text)
         return text
+
+    @model_validator(mode="after")
+    def _has_one_target(self) -> Options:
+        if self.target_ii is not None and self.target_fps is not None:
+            raise ValueError("give target_ii or target_fps, not both")
+        return self
+
+    @property
+    def wanted_ii(self) -> int | None:
+        """Cycles between vectors or frames that are wanted, None where the reuse factors say it."""
+        if self.target_fps is None:
+            return self.target_ii
+        return max(int(1e9 / (self.clock_period * self.target_fps)), 1)
 
     @property
     def precision(self) -> Precision:
@@ -111,7 +129,7 @@ def load_design(folder: Path) -> DesignConfig:
     config = _validated(DesignConfig, values, f"{path}: key")
     resolved = {
         key: folder / value
-        for key in ("model", "train", "inputs", "labels")
+        for key in ("model", "train", "inputs", "labels", "folding")
         if (value := getattr(config, key)) is not None
     }
     return config.model_copy(update=resolved)
@@ -123,6 +141,9 @@ def _validated(kind: type[Any], values: dict[str, Any], what: str) -> Any:
     except ValidationError as error:
         lines = []
         for problem in error.errors():
+            if not problem["loc"]:  # options that contradict each other
+                lines.append(f"{problem['ctx']['error']}")
+                continue
             known = ", ".join(sorted((LayerOptions if problem["loc"][0] == "layers" else kind).model_fields))
             where = ".".join(map(str, problem["loc"]))
             if problem["type"] == "extra_forbidden":

@@ -9,6 +9,7 @@ from typing import Any
 from fpgaq.config import Options, make_options
 from fpgaq.design import Design, Origin
 from fpgaq.errors import ConfigError
+from fpgaq.folding import at_pace, with_folding
 from fpgaq.rtl.verilog import KEYWORDS
 
 
@@ -54,9 +55,14 @@ def lower(model: Any, name: str, options: Options, folder: Path) -> Design:
     from fpgaq.frontend.lower import to_hls_graph
 
     check_options(options)
-    hls_graph = to_hls_graph(model, design_name(name), options, folder / "hls")
-    origin = Origin(model, hls_graph.derivation, hls_graph)
-    return Design(hls_graph.derivation.graph, options, folder, origin)
+    options = with_folding(options)
+
+    def lowered(schedules: Options) -> Design:
+        hls_graph = to_hls_graph(model, design_name(name), schedules, folder / "hls")
+        origin = Origin(model, hls_graph.derivation, hls_graph)
+        return Design(hls_graph.derivation.graph, options, folder, origin)
+
+    return lowered(options) if options.wanted_ii is None else at_pace(options, options.wanted_ii, lowered)
 
 
 def check_options(options: Options) -> None:

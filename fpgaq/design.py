@@ -17,6 +17,7 @@ from fpgaq.config import Options, make_options
 from fpgaq.cosim import Observation, Simulation, SimulationResult
 from fpgaq.cosim.verdict import Expected, find_trouble
 from fpgaq.errors import ConfigError, GateError
+from fpgaq.folding import write_folding
 from fpgaq.gates import Gate, Mismatch, compare_outputs, first_difference
 from fpgaq.hls.csim import Csim
 from fpgaq.ir import files, golden
@@ -108,6 +109,7 @@ class Design:
         if self.origin is not None:
             from fpgaq.frontend.lower import quiet
 
+            write_folding(self.graph, {layer.name for layer in self.origin.model.layers}, self.folder)
             with quiet():
                 self.origin.hls_graph.write()
 

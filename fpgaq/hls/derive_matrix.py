@@ -6,6 +6,7 @@ A dense layer is a matrix on a vector; `fpgaq.hls.derive_conv` makes those of co
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -132,22 +133,47 @@ def holds(type_: FixedType, exact: FixedType) -> bool:
 
 
 def _reuse_factor(deriver: Deriver, layer: Any, matrix: ops.MatMul, legal: Sequence[int]) -> int:
-    """Return the reuse factor of a layer after checking hls4ml's legality rule; with strategy auto the cheapest one."""
+    """Return the reuse factor of a layer after checking hls4ml's legality rule; the cheapest one where it may choose.
+
+    It may with the strategy auto, and under a wanted pace, if the layer has no reuse factor of its own.
+    """
     config = layer.model.config
-    reuse = config.get_reuse_factor(layer)
     own = deriver.options.layers.get(layer.name)
     strategy = (own.strategy if own is not None else None) or deriver.options.strategy
-    if strategy == "auto":
-        x = deriver.operands[matrix.inputs[0]]
-        source = Operand(x.type, x.bounds.channels)  # one matrix for all positions
-        levels = known_levels({node.name: node for node in deriver.nodes}, matrix.inputs[0])
-        operands = adder_inputs(deriver.options.family)
-        chosen = cheapest_reuse(matrix, source, reuse, legal, adder_inputs=operands, levels=levels)
+    reuse = config.get_reuse_factor(layer)
+    pace = deriver.options.wanted_ii
+    if pace is not None and (own is None or own.reuse_factor is None):
+        limit = _affordable_reuse(deriver, layer, matrix, pace)
+        if strategy == "folded":
+            chosen = max(r for r in legal if r <= limit)
+        else:
+            chosen = 1 if strategy == "unrolled" else _cheapest_reuse(deriver, matrix, limit, legal)
+    elif strategy == "auto":
+        chosen = _cheapest_reuse(deriver, matrix, reuse, legal)
     else:
         chosen = _required_reuse(layer, strategy, reuse, legal, matrix)
     config.layer_name_rf[layer.name.lower()] = chosen
     config.layer_name_strategy[layer.name.lower()] = "resource" if chosen > 1 else "latency"
     return chosen
+
+
+def _affordable_reuse(deriver: Deriver, layer: Any, matrix: ops.MatMul, pace: int) -> int:
+    """Return the reuse factor with which a matrix is just fast enough."""
+    positions = math.prod(deriver.operands[matrix.inputs[0]].shape[:-1])
+    if pace < positions:
+        raise ConfigError(
+            f"layer {layer.name!r}: its matrix is applied at {positions} positions of a frame, one a cycle at best, "
+            f"{positions - pace} more than the {pace} cycles that are wanted; ask for a slower pace or use strides"
+        )
+    return pace // positions
+
+
+def _cheapest_reuse(deriver: Deriver, matrix: ops.MatMul, limit: int, legal: Sequence[int]) -> int:
+    x = deriver.operands[matrix.inputs[0]]
+    source = Operand(x.type, x.bounds.channels)  # one matrix for all positions
+    levels = known_levels({node.name: node for node in deriver.nodes}, matrix.inputs[0])
+    operands = adder_inputs(deriver.options.family)
+    return cheapest_reuse(matrix, source, limit, legal, adder_inputs=operands, levels=levels)
 
 
 def _required_reuse(layer: Any, strategy: str | None, reuse: int, legal: Sequence[int], matrix: ops.MatMul) -> int:
