@@ -42,9 +42,9 @@ def model() -> Any:
     )
 
 
-def lowered(model: Any, **options: object) -> Design:
+def lowered(model: Any, folder: Path = Path("unused"), **options: object) -> Design:
     given = {"input_precision": "ufixed<4,0>", "weight_precision": 4, "activation_precision": 6, **options}
-    return lower(model, "net", make_options(given), Path("unused"))
+    return lower(model, "net", make_options(given), folder)
 
 
 def reuse(design: Design) -> dict[str, int]:
@@ -80,8 +80,7 @@ def test_only_what_is_cheaper_is_folded(model: Any) -> None:
 
 
 def test_the_choice_is_a_file_that_can_be_edited_and_read_again(model: Any, tmp_path: Path) -> None:
-    design = lowered(model, target_ii=200, strategy="folded")
-    design.folder = tmp_path
+    design = lowered(model, tmp_path, target_ii=200, strategy="folded")
     design.write_software()
     path = tmp_path / FOLDING_FILE
     written = yaml.safe_load(path.read_text())
