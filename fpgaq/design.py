@@ -21,7 +21,7 @@ from fpgaq.folding import write_folding
 from fpgaq.gates import Gate, Mismatch, compare_outputs, first_difference
 from fpgaq.hls.csim import Csim
 from fpgaq.ir import files, golden
-from fpgaq.ir.activity import activities
+from fpgaq.ir.activity import activities, inputs_of_gates
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.ops import Reshape, Softmax
 from fpgaq.ir.types import IntArray
@@ -276,10 +276,11 @@ class Design:
 
     def keras_gate(self, codes: Bundle) -> Gate:
         """Frozen Keras model against golden; in front of a table softmax, which Keras does not have."""
-        trace = self._trace(codes)
         got = self.frozen.codes(codes)
         arrays = got if isinstance(got, list) else [got]
         at = [self._compared(output) for output in self.graph.outputs]
+        wanted = [*at, *inputs_of_gates(self.graph)]
+        trace = golden.tensors(self.graph, input_codes(self.graph, codes), wanted)
         gate = compare_outputs("keras_vs_golden", dict(zip(at, arrays, strict=True)), {n: trace[n] for n in at})
         return dataclasses.replace(gate, activities=activities(self.graph, trace))
 

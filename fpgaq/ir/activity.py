@@ -54,13 +54,19 @@ def open_gates(graph: Graph, inputs: Sequence[IntArray]) -> dict[str, np.ndarray
     ----------
     graph : Graph
     inputs : sequence of int array
-        As of `fpgaq.ir.golden.trace`.
+        As of `fpgaq.ir.golden.tensors`.
     """
-    return _masks(graph, golden.trace(graph, inputs)) if any(_gated(graph)) else {}
+    wanted = inputs_of_gates(graph)
+    return _masks(graph, golden.tensors(graph, inputs, wanted)) if wanted else {}
+
+
+def inputs_of_gates(graph: Graph) -> list[str]:
+    """Return the tensors that decide which gates are open."""
+    return [node.inputs[0] for node in _gated(graph)]
 
 
 def activities(graph: Graph, trace: Mapping[str, IntArray]) -> list[Activity]:
-    """Return the activity of every gated matrix in a trace of the golden model."""
+    """Return the activity of every gated matrix; `trace` has at least the `inputs_of_gates`."""
     masks = _masks(graph, trace)
     return [Activity(node.layer, node.n_out, masks[node.name].sum(axis=1)) for node in _gated(graph)]
 

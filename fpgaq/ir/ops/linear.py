@@ -113,7 +113,10 @@ class MatMul(Node):
         return int((reach @ np.abs(self.weight).astype(object) + np.abs(self.bias)).max())
 
     def evaluate(self, values: Sequence[IntArray]) -> IntArray:
-        return values[0] @ self.weight + self.bias
+        """Multiply codes, or floats that are codes of a type in which every partial sum is exact."""
+        rows = values[0].reshape(-1, self.n_in)  # one product of two matrices, where numpy would make many
+        found = (rows @ self.weight.astype(rows.dtype)).astype(np.int64) + self.bias
+        return np.asarray(found.reshape(*values[0].shape[:-1], self.n_out))
 
     def describe(self) -> str:
         text = f"{self.n_in}x{self.n_out} weight_frac={self.weight_frac} reuse={self.reuse}"

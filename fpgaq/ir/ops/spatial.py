@@ -97,10 +97,15 @@ class Windows(Node):
         taps = tuple(slice(None, None, d) for d in self.dilation)
         chosen = (slice(None), *steps, slice(None), *taps)
         views = np.moveaxis(views[chosen], axes + 1, -1)
-        return views.reshape(*views.shape[: axes + 1], -1)
+        return views.reshape(*views.shape[: axes + 1], self.positions * x.shape[-1])
 
     def describe(self) -> str:
         return f"size={list(self.size)} stride={list(self.stride)} dilation={list(self.dilation)}"
+
+
+def by_position(x: IntArray, positions: int) -> IntArray:
+    """Return windows with the channels of every position on an axis of their own; also of no samples."""
+    return x.reshape(*x.shape[:-1], positions, x.shape[-1] // positions)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -125,7 +130,7 @@ class WindowMax(Node):
 
     def evaluate(self, values: Sequence[IntArray]) -> IntArray:
         (x,) = values
-        return np.asarray(x.reshape(*x.shape[:-1], self.positions, -1).max(axis=-2))
+        return np.asarray(by_position(x, self.positions).max(axis=-2))
 
     def describe(self) -> str:
         return f"positions={self.positions}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fpgaq.ir.node import Bounds, Node, Operand, checked_bounds, frozen_array
+from fpgaq.ir.ops.spatial import by_position
 from fpgaq.ir.types import INT64_LIMIT, IntArray
 
 
@@ -61,7 +62,7 @@ class WindowAverage(Node):
 
     def evaluate(self, values: Sequence[IntArray]) -> IntArray:
         (x,) = values
-        total = x.reshape(*x.shape[:-1], self.positions, -1).sum(axis=-2) << self.shift
+        total = by_position(x, self.positions).sum(axis=-2) << self.shift
         return np.asarray(np.sign(total) * (np.abs(total) // self.divisors[..., None]))
 
     def describe(self) -> str:
