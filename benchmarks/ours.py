@@ -59,9 +59,8 @@ def combinational(hardware: Hardware, folder: Path) -> Design:
     for layer in layers(hardware):
         path = layer.path
         still = Schedule(0, (0,) * len(path.ops), (0,) * len(path.ops))
-        widths = layer.source.type.width, layer.result.type.width
         module = Module(f"{layer.name}_comb", [f"{layer.name} without registers"], _data_ports(layer))
-        body = DatapathWriter(path, still, "1'b1").body("in_data", widths[0], "out_data", widths[1])
+        body = DatapathWriter(path, still, "1'b1").body("in_data", layer.in_widths, "out_data", layer.result.type.width)
         module.body = ["/* verilator lint_off UNUSEDSIGNAL */", *body, "/* verilator lint_on UNUSEDSIGNAL */"]
         modules.append(module)
     return Design(_write([*modules, _chain(hardware, "_comb", [])], folder), "chain")

@@ -168,7 +168,8 @@ _SHARED = ("clock_period", "io_type")
 def register(*, register_backend: Any, register_writer: Any) -> None:
     """Register writer and backend; hls4ml calls this once."""
     import fpgaq.frontend.handlers
-    import fpgaq.frontend.spatial_handlers  # noqa: F401  both register Keras 3 handlers
+    import fpgaq.frontend.merge_handlers
+    import fpgaq.frontend.spatial_handlers  # noqa: F401  they register Keras 3 handlers
 
     register_writer(NAME, FpgaqWriter)  # the backend looks its writer up, so the writer comes first
     register_backend(NAME, FpgaqBackend)

@@ -17,13 +17,14 @@ from fpgaq.errors import FpgaqError, ModelError
 from fpgaq.frontend.activation_quantizers import Cast, activation_meaning, evaluation_on_steps
 from fpgaq.frontend.dyadic import trailing_fraction_bits
 from fpgaq.frontend.frozen_gated import gated_dense_step
+from fpgaq.frontend.frozen_merge import merge_step
 from fpgaq.frontend.frozen_spatial import average_step, convolution_step, depthwise_step
 from fpgaq.frontend.qkeras_quantizers import quantizer_name
-from fpgaq.frontend.supported import CLIPPING_FUNCTIONS
+from fpgaq.frontend.supported import CLIPPING_FUNCTIONS, MERGING_LAYERS
 from fpgaq.hls.derive import Derivation
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Node
-from fpgaq.ir.ops import Affine, ArgMax, GatedMatMul, MatMul, Softmax, WindowAverage
+from fpgaq.ir.ops import Affine, ArgMax, GatedMatMul, MatMul, Merge, Softmax, WindowAverage
 from fpgaq.ir.types import FixedType, IntArray, Overflow, Rounding, cast
 
 Step = Callable[[Any], Any]
@@ -57,6 +58,8 @@ def _largest_partial_sum(graph: Graph, node: Node) -> int:
         return node.largest_partial_sum(graph.bounds[node.inputs[0]])
     if isinstance(node, WindowAverage):
         return node.largest_sum(graph.bounds[node.inputs[0]])
+    if isinstance(node, Merge):
+        return node.largest_partial_result([graph.bounds[name] for name in node.inputs])
     if isinstance(node, Affine):
         x = graph.bounds[node.inputs[0]]
         reach = np.maximum(np.abs(x.lo), np.abs(x.hi)).astype(object)
@@ -81,31 +84,21 @@ class FrozenModel:
         self._model = model
         steps = _Steps(derivation, self.dtype)
         self._steps = {layer.name: steps.of(layer) for layer in model.layers}
+        functional = getattr(model, "_functional", model)  # a sequential model holds one
+        depths = sorted(functional._nodes_by_depth.items(), reverse=True)
+        self._nodes = [node for _, nodes in depths for node in nodes]  # from the inputs on
 
     def _evaluate(self, inputs: dict[str, Any]) -> list[Any]:
-        """Walk from every output back to the inputs; every supported layer has one input."""
+        """Compute every layer once, from the inputs on; a merging layer reads a list of tensors."""
         known: dict[str, Any] = {}
-        return [self._tensor(tensor, inputs, known) for tensor in self._model.outputs]
-
-    def _tensor(self, tensor: Any, inputs: dict[str, Any], known: dict[str, Any]) -> Any:
-        """Return what a layer makes, from `known` where another branch wanted it already."""
-        chain: list[str] = []
-        while True:
-            operation, node_index, _ = tensor._keras_history
-            if operation.name in known:
-                value = known[operation.name]
-                break
-            chain.append(operation.name)
-            arguments = operation._inbound_nodes[node_index].arguments.keras_tensors
-            if not arguments:
-                value = inputs[hls_name(operation.name)]
-                break
-            tensor = arguments[0]
-        for name in reversed(chain):
+        for node in self._nodes:
+            name, read = node.operation.name, node.arguments.keras_tensors
+            tensors = [known[tensor._keras_history.operation.name] for tensor in read]
+            value = inputs[hls_name(name)] if not tensors else tensors if len(tensors) > 1 else tensors[0]
             for step in self._steps.get(name, []):
                 value = step(value)
             known[name] = value
-        return value
+        return [known[tensor._keras_history.operation.name] for tensor in self._model.outputs]
 
     def codes(self, inputs: Bundle, batch: int = 1024) -> Bundle:
         """Evaluate input codes and return output codes, shape (samples, size); lists where there are several.
@@ -177,6 +170,8 @@ class _Steps:
             return [layer.call]
         if kind in _MATRICES or "Conv" in kind:
             return self._matrix(layer, name)
+        if kind in MERGING_LAYERS:
+            return [merge_step(layer, name, self.derivation.graph, self.dtype), *self._cast(name)]
         if "AveragePooling" in kind:
             return [average_step(layer, name, self.derivation.graph, self.dtype), *self._cast(name)]
         if "MaxPooling" in kind or kind.startswith("ZeroPadding"):

@@ -6,12 +6,17 @@ from typing import Any
 
 from fpgaq.errors import ModelError
 
+#: Layers of several tensors.
+MERGING_LAYERS = ("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract")
 #: Layers with a meaning of their own.
 SUPPORTED_LAYERS = (
     "Activation",
+    "Add",
+    "Average",
     "AveragePooling1D",
     "AveragePooling2D",
     "BatchNormalization",
+    "Concatenate",
     "Conv1D",
     "Conv2D",
     "Dense",
@@ -27,6 +32,9 @@ SUPPORTED_LAYERS = (
     "InputLayer",
     "MaxPooling1D",
     "MaxPooling2D",
+    "Maximum",
+    "Minimum",
+    "Multiply",
     "QActivation",
     "QBatchNormalization",
     "QConv1D",
@@ -42,6 +50,7 @@ SUPPORTED_LAYERS = (
     "SeparableConv1D",
     "SeparableConv2D",
     "Softmax",
+    "Subtract",
     "ZeroPadding1D",
     "ZeroPadding2D",
 )
@@ -100,6 +109,8 @@ def _check_layer(layer: Any, kind: str) -> None:
                 f"layer {layer.name!r}: ReLU with max_value={most} is not supported; use a multiple of 2^-16 between "
                 "0 and 2^31, which hardware can represent"
             )
+    if kind in MERGING_LAYERS:
+        _check_merging(layer, kind)
     _check_spatial(layer)
     if kind in ("Activation", "Dense") or ("Conv" in kind and not kind.startswith("Q")):
         name = getattr(layer.activation, "__name__", type(layer.activation).__name__)
@@ -109,6 +120,18 @@ def _check_layer(layer: Any, kind: str) -> None:
                 "or a "
                 "QActivation with quantized_relu, quantized_bits, quantized_tanh, binary or ternary"
             )
+
+
+def _check_merging(layer: Any, kind: str) -> None:
+    tensors = layer.input
+    if not isinstance(tensors, (list, tuple)) or len(tensors) < 2:
+        raise ModelError(f"layer {layer.name!r}: {kind} of one tensor is not supported; leave the layer out")
+    axes = len(layer.output.shape)
+    if kind == "Concatenate" and layer.axis in (0, -axes):
+        raise ModelError(
+            f"layer {layer.name!r}: axis={layer.axis} puts samples behind each other; use an axis of the tensors, 1 to "
+            f"{axes - 1} or -1"
+        )
 
 
 def _check_spatial(layer: Any) -> None:

@@ -20,6 +20,7 @@ from fpgaq.hls import derive_activations as activations
 from fpgaq.hls.derive_conv import lower_convolution, lower_depthwise, lower_margin, lower_zero_padding
 from fpgaq.hls.derive_gated import lower_gated_dense
 from fpgaq.hls.derive_matrix import lower_dense
+from fpgaq.hls.derive_merge import lower_merge
 from fpgaq.hls.derive_pooling import lower_global_pooling, lower_pooling
 from fpgaq.hls.freeze import Decision, covering_type, freeze_parameter, to_hls, user_precision
 from fpgaq.ir import ops
@@ -186,7 +187,11 @@ def _feeds_matrix(layer: Any) -> bool:
 
 
 def _only_moves_values(layer: Any) -> bool:
-    return layer.class_name in _MOVES or layer.get_attr("pool_op") == "Max"
+    return (
+        layer.class_name in _MOVES
+        or layer.get_attr("pool_op") == "Max"
+        or (layer.class_name == "MergeMany" and layer.get_attr("function") == "concatenate")
+    )
 
 
 def _lower_input(deriver: Deriver, layer: Any) -> None:
@@ -232,6 +237,7 @@ _LOWERINGS: dict[str, Callable[[Deriver, Any], None]] = {
     "ArgMax": activations.lower_argmax,
     "BatchNormalization": _lower_batch_normalization,
     "Clip": activations.lower_clip,
+    "Concatenate": lower_merge,
     "Conv1D": lower_convolution,
     "Conv2D": lower_convolution,
     "Dense": lower_dense,
@@ -242,6 +248,8 @@ _LOWERINGS: dict[str, Callable[[Deriver, Any], None]] = {
     "GlobalPooling2D": lower_global_pooling,
     "Input": _lower_input,
     "Margin": lower_margin,
+    "Merge": lower_merge,
+    "MergeMany": lower_merge,
     "Pooling1D": lower_pooling,
     "Pooling2D": lower_pooling,
     "Reshape": _lower_reshape,
@@ -251,4 +259,4 @@ _LOWERINGS: dict[str, Callable[[Deriver, Any], None]] = {
     "ZeroPadding2D": lower_zero_padding,
 }
 _MATRICES = (lower_convolution, lower_dense, lower_depthwise)
-_MOVES = ("Margin", "Reshape", "ZeroPadding1D", "ZeroPadding2D")
+_MOVES = ("Concatenate", "Margin", "Reshape", "ZeroPadding1D", "ZeroPadding2D")

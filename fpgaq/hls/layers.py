@@ -13,6 +13,7 @@ from hls4ml.model.types import FixedPrecisionType
 
 from fpgaq.hls.gated_layer import GatedDense, GatedDenseCall, GatedDenseConfig
 from fpgaq.hls.margin_layer import Margin, MarginCall, MarginConfig
+from fpgaq.hls.merge_layer import MergeMany, MergeManyCall, MergeManyConfig
 from fpgaq.resources import hls_templates
 
 
@@ -147,12 +148,12 @@ class _ArgMaxCall(FunctionCallTemplate):
 
 def register(backend: Any) -> None:
     """Make the layers known to hls4ml, and their templates and headers to a backend."""
-    for cls in (Thresholds, Clip, ArgMax, GatedDense, Margin):
+    for cls in (Thresholds, Clip, ArgMax, GatedDense, Margin, MergeMany):
         if cls.__name__ not in layer_map:
             register_layer(cls.__name__, cls)
     for template in (_ThresholdsConfig, _ThresholdsCall, _ClipConfig, _ClipCall, _ArgMaxConfig, _ArgMaxCall):
         backend.register_template(template)
-    for template in (GatedDenseConfig, GatedDenseCall, MarginConfig, MarginCall):
+    for template in (GatedDenseConfig, GatedDenseCall, MarginConfig, MarginCall, MergeManyConfig, MergeManyCall):
         backend.register_template(template)
     for header in sorted(Path(hls_templates()).glob("*.h")):
         backend.register_source(str(header))

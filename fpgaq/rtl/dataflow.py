@@ -92,12 +92,16 @@ class Dataflow:
         Streams that leave, in order; a stream may leave more than once.
     frames : mapping of int
         Beats of a frame, of the streams from outside that have several.
+    depths : mapping of int or None
+        Words of the FIFOs in front of joins, by number and place of the block's input; where it is None, they follow
+        from the latencies of vectors.
     """
 
     sources: Mapping[str, int]
     blocks: Sequence[Block]
     sinks: tuple[str, ...]
     frames: Mapping[str, int] = field(default_factory=dict)
+    depths: Mapping[tuple[int, int], int] | None = None
 
     @cached_property
     def bits(self) -> Mapping[str, int]:
@@ -142,13 +146,32 @@ class Dataflow:
     def edges(self) -> Sequence[Edge]:
         """Every reader of every stream: blocks in order, then the outputs of the design."""
         edges = [
-            Edge(stream, number, place, self._depth(stream, block))
+            Edge(stream, number, place, self._depth(stream, number, place))
             for number, block in enumerate(self.blocks)
             for place, stream in enumerate(block.inputs)
         ]
         return [*edges, *(Edge(stream, None, place, 0) for place, stream in enumerate(self.sinks))]
 
-    def _depth(self, stream: str, block: Block) -> int:
-        """Words that must wait so that the slowest input of a block never stops a faster one that shares its source."""
-        wait = max(self.latency[i] for i in block.inputs) - self.latency[stream]
+    def _depth(self, stream: str, number: int, place: int) -> int:
+        """Words that must wait so that the slowest input of a block never stops a faster one that others read, too."""
+        if self.depths is not None:
+            return self.depths.get((number, place), 0)
+        if self._belongs_to(stream, number):
+            return 0
+        wait = max(self.latency[i] for i in self.blocks[number].inputs) - self.latency[stream]
         return -(-wait // self.ii[stream]) + 1 if wait else 0
+
+    def _belongs_to(self, stream: str, number: int) -> bool:
+        """Whether nothing but a block depends on a stream and on what it is made of: it can wait outside, then."""
+        made = {block.output: block.inputs for block in self.blocks}
+        pending, reader = [stream], {stream: self.blocks[number].output}
+        while pending:
+            current = pending.pop()
+            readers = [block.output for block in self.blocks if current in block.inputs]
+            if current in self.sinks or readers != [reader[current]]:
+                return False
+            for source in made.get(current, ()):
+                if reader.setdefault(source, current) != current:
+                    return False
+                pending.append(source)
+        return True

@@ -145,7 +145,23 @@ class Larger:
     y: Ref
 
 
-Op = Source | Constant | Sum | Max0 | Limit | Cast | Stair | Probe | Lookup | Masked | Larger
+@dataclass(frozen=True)
+class Smaller:
+    """``min(x, y)``."""
+
+    x: Ref
+    y: Ref
+
+
+@dataclass(frozen=True)
+class Product:
+    """``x * y`` of two values that are not shifted."""
+
+    x: Ref
+    y: Ref
+
+
+Op = Source | Constant | Sum | Max0 | Limit | Cast | Stair | Probe | Lookup | Masked | Larger | Smaller | Product
 
 
 @dataclass
@@ -194,7 +210,7 @@ class Datapath:
             return [t.node for t in op.adder.terms]
         if isinstance(op, Masked):
             return [op.x.node, op.gate.node]
-        if isinstance(op, Larger):
+        if isinstance(op, (Larger, Product, Smaller)):
             return [op.x.node, op.y.node]
         if isinstance(op, Probe):
             return [op.x.node, *(bit.node for bit in op.bits)]
@@ -231,6 +247,10 @@ def evaluate_op(op: Op, x: IntArray, values: Mapping[int, IntArray]) -> IntArray
         return np.maximum(v, 0)
     if isinstance(op, Larger):
         return np.maximum(v, values[op.y.node] << op.y.shift)
+    if isinstance(op, Smaller):
+        return np.minimum(v, values[op.y.node] << op.y.shift)
+    if isinstance(op, Product):
+        return v * values[op.y.node]
     if isinstance(op, Limit):
         return np.clip(v, op.least, op.most)
     if isinstance(op, Masked):

@@ -21,6 +21,8 @@ from fpgaq.rtl.datapath import (
     Max0,
     Op,
     Probe,
+    Product,
+    Smaller,
     Source,
     Stair,
     Sum,
@@ -98,7 +100,10 @@ def delay(model: DelayModel, path: Datapath, op: Op, node: int) -> int:
         return model.tree(width) + model.level
     if isinstance(op, Stair):
         return model.adder(width) + model.tree(len(op.thresholds))
-    if isinstance(op, Larger):
+    if isinstance(op, Product):
+        least = min(width, path.width(op.y.node))  # a tree of as many rows
+        return model.adder(path.width(node)) * max(1, math.ceil(math.log2(least)))
+    if isinstance(op, (Larger, Smaller)):
         return model.adder(max(width, path.width(op.y.node))) + model.level
     if isinstance(op, Limit):
         return model.adder(width) + model.level

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fpgaq.ir.types import Rounding
@@ -17,7 +19,9 @@ from fpgaq.rtl.datapath import (
     Max0,
     Op,
     Probe,
+    Product,
     Ref,
+    Smaller,
     Source,
     Stair,
     Sum,
@@ -48,26 +52,28 @@ class DatapathWriter:
     _lines: list[list[str]] = field(default_factory=list)
     _unread: dict[int, int] = field(default_factory=dict)
 
-    def body(self, in_data: str, in_width: int, out_data: str, out_width: int) -> list[str]:
+    def body(self, in_data: str, in_widths: Sequence[int], out_data: str, out_width: int) -> list[str]:
         """Return declarations, logic and registers.
 
         Parameters
         ----------
         in_data, out_data : str
             Packed vectors, element 0 in the low bits.
-        in_width, out_width : int
-            Bits of one element.
+        in_widths : sequence of int
+            Bits of every element that comes in.
+        out_width : int
+            Bits of an element that leaves.
         """
         stages = self.schedule.stages
-        inputs, outputs = sum(isinstance(op, Source) for op in self.path.ops), len(self.path.outputs)
+        outputs, lowest = len(self.path.outputs), list(itertools.accumulate(in_widths, initial=0))
         self._lines = [[] for _ in range(stages + 1)]
         self._unread = _unread_bits(self.path)
         for n, op in enumerate(self.path.ops):
             if isinstance(op, Source):
-                low = op.index * in_width
+                low = lowest[op.index]
                 high = low + self.path.width(n) - 1
                 # One element of one bit is no vector.
-                text = in_data if inputs * in_width == 1 else f"{in_data}[{high}:{low}]"
+                text = in_data if lowest[-1] == 1 else f"{in_data}[{high}:{low}]"
                 self._lines[0].append(f"assign {self._signals.name(n)} = {text};")
             elif not isinstance(op, Constant):
                 self._emit(n, op)
@@ -122,8 +128,10 @@ class DatapathWriter:
             width, gate = self.path.width(node), self._signals.name(op.gate.node, stage)
             value = self._signals.bits(op.x, width, 0, stage)
             lines.append(f"assign {self._signals.name(node)} = {gate} ? {value} : {constant(op.closed, width)};")
-        elif isinstance(op, Larger):
-            lines.append(self._larger(node, op, stage))
+        elif isinstance(op, (Larger, Smaller)):
+            lines.append(self._chosen(node, op, stage))
+        elif isinstance(op, Product):
+            lines.append(self._product(node, op, stage))
         elif isinstance(op, Limit):
             lo, hi = self.path.ref_bounds(op.x)
             least, most = op.least if op.least > lo else None, op.most if op.most < hi else None
@@ -136,14 +144,22 @@ class DatapathWriter:
     def _signals(self) -> Signals:
         return Signals(self.path, self.schedule)
 
-    def _larger(self, node: int, op: Larger, stage: int) -> str:
+    def _chosen(self, node: int, op: Larger | Smaller, stage: int) -> str:
         hulls = [self.path.ref_bounds(ref) for ref in (op.x, op.y)]
         lo, hi = min(h[0] for h in hulls), max(h[1] for h in hulls)
         compared = [self._signals.bits(ref, interval_width(lo, hi), 0, stage) for ref in (op.x, op.y)]
         if lo < 0:
             compared = [f"$signed({text})" for text in compared]
         x, y = (self._signals.bits(ref, self.path.width(node), 0, stage) for ref in (op.x, op.y))
-        return f"assign {self._signals.name(node)} = {compared[0]} > {compared[1]} ? {x} : {y};"
+        than = ">" if isinstance(op, Larger) else "<"
+        return f"assign {self._signals.name(node)} = {compared[0]} {than} {compared[1]} ? {x} : {y};"
+
+    def _product(self, node: int, op: Product, stage: int) -> str:
+        """Return a product of operands with its own width, of which synthesis drops what repeats the sign."""
+        width, signed = self.path.width(node), self.path.signed(node)
+        x, y = (self._signals.bits(ref, width, 0, stage) for ref in (op.x, op.y))
+        text = f"$signed({x}) * $signed({y})" if signed else f"{x} * {y}"
+        return f"assign {self._signals.name(node)} = {text};"
 
     def _staircase(self, node: int, op: Stair | Probe | Lookup, stage: int) -> list[str]:
         name, width = self._signals.name(node), self.path.width(node)

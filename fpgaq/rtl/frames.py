@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Node, Operand
-from fpgaq.ir.ops import Clip, Input, Relu, Requantize, Reshape, Thresholds
+from fpgaq.ir.ops import Clip, Concatenate, Input, Merge, Relu, Requantize, Reshape, Thresholds
 
-#: Operations that are the same for every element, wherever it is.
-_ANYWHERE = (Clip, Input, Relu, Requantize, Reshape, Thresholds)
+#: Operations that need no pixels: they are the same for every element, or arrange them.
+_ANYWHERE = (Clip, Concatenate, Input, Merge, Relu, Requantize, Reshape, Thresholds)
 
 
 @dataclass(frozen=True)

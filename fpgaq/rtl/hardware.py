@@ -23,6 +23,7 @@ from fpgaq.ir.types import IntArray
 from fpgaq.rtl.argmax_layer import ArgMaxLayer
 from fpgaq.rtl.dataflow import Block, Dataflow, LayerHardware
 from fpgaq.rtl.delays import MODELS, adder_inputs
+from fpgaq.rtl.fifo_depths import with_fifos
 from fpgaq.rtl.folded_matrix import FoldedMatrix
 from fpgaq.rtl.frames import beats
 from fpgaq.rtl.gated_engine import GatedEngine
@@ -106,7 +107,7 @@ class Hardware:
         if isinstance(layer.nodes[0], GatedMatMul) and layer.nodes[0].reuse > 1:
             return self._gated(layer, layer.nodes[0])
         if matrix is None or matrix.reuse == 1:
-            return [block(self._unrolled(layer.name, layer.nodes, layer.source, layer.result, 0))]
+            return [block(self._unrolled(layer.name, layer.nodes, layer.sources, layer.result, 0))]
         return self._folded(layer, matrix)
 
     def _margin_may_be_early(self, node: Pad) -> bool:
@@ -126,7 +127,7 @@ class Hardware:
             width = matrix.type.width
             return [Block(engine, matrix.layer, layer.inputs, layer.output, width, matrix.n_out, layer.output)]
         result = self.optimized.operand(matrix.name)
-        unrolled = self._unrolled(layer.name, rest, result, layer.result, 0)
+        unrolled = self._unrolled(layer.name, rest, [result], layer.result, 0)
         width = layer.result.type.width
         return [
             Block(engine, matrix.layer, layer.inputs, matrix.name, result.type.width, matrix.n_out, matrix.name),
@@ -148,18 +149,20 @@ class Hardware:
             ]
         exact = self.optimized.bounds[matrix.name].channels
         shifted = Bounds(frozen_array(exact.lo + half), frozen_array(exact.hi + half))
-        unrolled = self._unrolled(layer.name, rest, Operand(acc, shifted), layer.result, half)
+        unrolled = self._unrolled(layer.name, rest, [Operand(acc, shifted)], layer.result, half)
         inner, width = f"{layer.output}: sums", layer.result.type.width
         return [
             Block(folded, matrix.layer, layer.inputs, inner, acc.width, matrix.n_out, None, layer.beats),
             Block(unrolled, matrix.layer, (inner,), layer.output, width, layer.n_out, layer.output, layer.beats),
         ]
 
-    def _unrolled(self, name: str, nodes: Sequence[Node], source: Operand, result: Operand, half: int) -> UnrolledLayer:
+    def _unrolled(
+        self, name: str, nodes: Sequence[Node], sources: Sequence[Operand], result: Operand, half: int
+    ) -> UnrolledLayer:
         return UnrolledLayer(
             name,
             nodes,
-            source,
+            sources,
             result,
             self.clock_period,
             MODELS[self.family],
@@ -175,7 +178,8 @@ class Hardware:
         sources = {
             node.name: node.type.width * math.prod(node.shape) // frames[node.name] for node in self.optimized.inputs
         }
-        return Dataflow(sources, self.blocks, tuple(made[output] for output in self.graph.outputs), frames)
+        flow = Dataflow(sources, self.blocks, tuple(made[output] for output in self.graph.outputs), frames)
+        return with_fifos(flow) if flow.has_frames else flow
 
     @cached_property
     def inputs(self) -> list[Endpoint]:

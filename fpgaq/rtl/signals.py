@@ -14,7 +14,9 @@ from fpgaq.rtl.datapath import (
     Masked,
     Max0,
     Probe,
+    Product,
     Ref,
+    Smaller,
     Source,
     Stair,
     Sum,
@@ -34,6 +36,8 @@ _PREFIXES: dict[type, str] = {
     Stair: "t",
     Probe: "b",
     Lookup: "t",
+    Smaller: "w",
+    Product: "p",
 }
 
 

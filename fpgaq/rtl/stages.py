@@ -1,11 +1,14 @@
 """The integer graph cut into hardware layers: a matrix with the elementwise operations that only it feeds is one.
 
+So is an operation of several tensors with those that follow it.
+
 A tensor travels as one vector. In a design with operations on images or series, tensors of several axes travel pixel by
 pixel instead, and a layer is what happens to any one pixel; see `fpgaq.rtl.frames`.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,12 +16,25 @@ from dataclasses import dataclass
 from fpgaq.errors import ModelError
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Node, Operand
-from fpgaq.ir.ops import ArgMax, GatedMatMul, Input, MatMul, Pad, Reshape, Softmax, Windows
+from fpgaq.ir.ops import (
+    ArgMax,
+    Concatenate,
+    GatedMatMul,
+    Input,
+    MatMul,
+    Merge,
+    Pad,
+    Reshape,
+    Softmax,
+    Windows,
+)
 from fpgaq.rtl.frames import beats, in_pixels, pixel
 from fpgaq.rtl.verilog import identifiers
 
 #: Operations on whole vectors, and on the order of pixels, which are layers of their own.
 _HEADS = (ArgMax, Softmax, Pad, Windows, Reshape)
+#: Operations that a layer starts with; what is elementwise may follow them.
+_FIRST = (Concatenate, GatedMatMul, MatMul, Merge)
 
 
 @dataclass(frozen=True)
@@ -30,13 +46,15 @@ class Layer:
     name : str
         Legal identifier, after the layer of the model.
     nodes : tuple of Node
-        Operations in order: at most one matrix, in front, then elementwise ones; or a head alone. A reshape alone puts
-        several beats into one.
-    source, result : Operand
-        Type and bounds of a beat that goes in and one that comes out; for a padding, windows or a reshape of the whole
-        tensor that goes in.
+        Operations in order: at most one matrix or merge, in front, then elementwise ones; or a head alone. A reshape
+        alone puts several beats into one. Where the first one has several inputs, they
+        are named after their streams.
+    sources : tuple of Operand
+        Type and bounds of a beat of every stream that goes in; for a padding, windows or a reshape of the whole tensor.
+    result : Operand
+        Type and bounds of a beat that comes out.
     inputs : tuple of str
-        Streams that it reads: names of graph inputs or of outputs of other layers.
+        Streams that it reads, each once: names of graph inputs or of outputs of other layers.
     output : str
         Name of the node whose value leaves; the stream is called so.
     beats : int
@@ -45,7 +63,7 @@ class Layer:
 
     name: str
     nodes: tuple[Node, ...]
-    source: Operand
+    sources: tuple[Operand, ...]
     result: Operand
     inputs: tuple[str, ...]
     output: str
@@ -58,9 +76,15 @@ class Layer:
         return first if isinstance(first, MatMul) else None
 
     @property
+    def source(self) -> Operand:
+        """What goes in where only one stream does."""
+        (source,) = self.sources
+        return source
+
+    @property
     def n_in(self) -> int:
-        """Elements of the input vector."""
-        return int(self.source.bounds.lo.size)
+        """Elements of all that goes in."""
+        return sum(source.bounds.lo.size for source in self.sources)
 
     @property
     def n_out(self) -> int:
@@ -106,16 +130,17 @@ def split(graph: Graph) -> list[Layer]:
     """
     made = streams(graph)
     computed = [n for n in _needed(graph) if made[n.name] == n.name and not isinstance(n, Input)]
-    readers = Counter([*(made[i] for n in computed for i in n.inputs), *(made[o] for o in graph.outputs)])
+    read = [stream for node in computed for stream in dict.fromkeys(made[i] for i in node.inputs)]
+    readers = Counter([*read, *(made[o] for o in graph.outputs)])
     for source in graph.inputs:
         if not readers[source.name]:
             raise ModelError(f"input {source.layer!r}: no output depends on it; take it out of the model")
     groups: list[list[Node]] = []
     ends: dict[str, list[Node]] = {}
     for node in computed:
-        source_name = _only_input(node, made)
-        group = ends.get(source_name)
-        if group is None or readers[source_name] > 1 or isinstance(node, (MatMul, GatedMatMul, *_HEADS)):
+        before = made[node.inputs[0]]
+        group = ends.get(before)
+        if group is None or readers[before] > 1 or isinstance(node, (*_FIRST, *_HEADS)):
             group = []
             groups.append(group)
         group.append(node)
@@ -144,22 +169,31 @@ def _needed(graph: Graph) -> list[Node]:
     return [node for node in graph.nodes.values() if node.name in needed]
 
 
-def _only_input(node: Node, made: Mapping[str, str]) -> str:
-    if len(node.inputs) != 1:
-        raise ModelError(
-            f"layer {node.layer!r}: hardware for {node.op} of {len(node.inputs)} tensors is not available yet; golden "
-            "model and C++ simulation work"
-        )
-    return made[node.inputs[0]]
-
-
 def _layer(graph: Graph, group: list[Node], name: str, made: Mapping[str, str]) -> Layer:
     first, last = group[0], group[-1]
-    inputs = tuple(made[i] for i in first.inputs)
-    source, result = graph.operand(first.inputs[0]), graph.operand(last.name)
+    if len(first.inputs) > 1:
+        first = dataclasses.replace(first, inputs=tuple(made[i] for i in first.inputs))
+    by_stream = {made[i]: graph.operand(i) for i in group[0].inputs}
+    sources, result = tuple(by_stream.values()), graph.operand(last.name)
     if in_pixels(graph):
         result = pixel(result)
-        source = source if isinstance(first, (Pad, Windows, Reshape)) else pixel(source)
-        if isinstance(first, GatedMatMul) and beats(graph, last.name) > 1:
-            raise first.fail("hardware for a gated matrix on pixels is not available yet; golden model and C++ work")
-    return Layer(name, tuple(group), source, result, inputs, last.name, beats(graph, last.name))
+        sources = sources if isinstance(first, (Pad, Windows, Reshape)) else tuple(map(pixel, sources))
+        _require_pixels(graph, group[0], beats(graph, last.name))
+    return Layer(name, (first, *group[1:]), sources, result, tuple(by_stream), last.name, beats(graph, last.name))
+
+
+def _require_pixels(graph: Graph, node: Node, pixels: int) -> None:
+    """Refuse operations that cannot be done pixel by pixel."""
+    if isinstance(node, GatedMatMul) and pixels > 1:
+        raise node.fail("hardware for a gated matrix on pixels is not available yet; golden model and C++ work")
+    if isinstance(node, Concatenate) and node.axis < len(graph.operand(node.name).shape) - 1:
+        raise node.fail(
+            f"hardware that puts images or series behind each other along axis {node.axis + 1} is not available yet; "
+            "use the last axis, the channels; golden model and C++ work"
+        )
+    if isinstance(node, Merge) and any(beats(graph, name) != pixels for name in node.inputs):
+        shapes = ", ".join(str(list(graph.operand(name).shape)) for name in node.inputs)
+        raise node.fail(
+            f"hardware for {node.function.value} of shapes {shapes} is not available yet, because a frame has other "
+            "pixels than the tensor that is repeated for all of them; golden model and C++ work"
+        )

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from fpgaq.rtl.dataflow import Dataflow, Edge
-from fpgaq.rtl.engines import make_engine
+from fpgaq.errors import FpgaqError
+from fpgaq.rtl.dataflow import Dataflow
+from fpgaq.rtl.engines import FOREVER, make_engine
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,17 @@ def timetable(flow: Dataflow, cycles: Mapping[str, Sequence[int]], samples: int)
         take their II. The rest of the latency is the same for every beat.
     samples : int
         Vectors or frames.
+
+    Raises
+    ------
+    DeadlockError
+        If they never do, because a FIFO is too short.
     """
-    return _Network(flow, cycles, samples).run()
+    return Handshakes(flow, cycles, samples).run()
 
 
 #: Frames after which a design without data-dependent blocks goes at its pace.
-_SETTLED = 6
+SETTLED = 6
 
 
 @dataclass(frozen=True)
@@ -82,8 +88,13 @@ class Pace:
 
 def paces(flow: Dataflow) -> list[Pace]:
     """Return the figures of every output of a stage graph whose blocks always take their II."""
-    table = timetable(flow, {}, _SETTLED)
-    return [Pace(table.latency(k), table.complete(k), max(table.gaps(k))) for k in range(len(flow.sinks))]
+    return settled(Handshakes(flow, {}, SETTLED).run())
+
+
+def settled(table: Timetable) -> list[Pace]:
+    """Return the figures of every output in the timetable of some frames."""
+    outputs = range(len(table.sinks))
+    return [Pace(table.latency(k), table.complete(k), max(table.gaps(k))) for k in outputs]
 
 
 class _Mark(NamedTuple):
@@ -94,37 +105,74 @@ class _Mark(NamedTuple):
     given: list[int]
 
 
-class _Network:
-    """Blocks, FIFOs and forks of a stage graph."""
+class DeadlockError(FpgaqError):
+    """Every block waits for another one."""
 
-    def __init__(self, flow: Dataflow, cycles: Mapping[str, Sequence[int]], samples: int) -> None:
-        self.flow = flow
-        self.engines = [make_engine(block.hardware, cycles.get(block.output)) for block in flow.blocks]
-        self.makers = {block.output: engine for block, engine in zip(flow.blocks, self.engines, strict=True)}
-        self.samples = samples
-        self.due = {stream: samples * beats for stream, beats in flow.beats.items()}
+
+#: Depth of a FIFO that is never full.
+UNBOUNDED = 1 << 40
+
+
+class Handshakes:
+    """Blocks, FIFOs and forks of a stage graph, clock by clock.
+
+    Streams, edges and blocks are numbers here: this is the inner loop.
+
+    Parameters
+    ----------
+    flow, cycles, samples
+        As of `timetable`.
+    transparent : bool
+        FIFOs hand on a word in the cycle in which it comes, which no hardware does: what is fastest.
+    until : int or None
+        Clock after which to give up, counted from the first beat accepted.
+
+    Attributes
+    ----------
+    needed : list of int
+        Words that the FIFO of every edge must hold so that what happened would not have been another.
+    """
+
+    def __init__(
+        self,
+        flow: Dataflow,
+        cycles: Mapping[str, Sequence[int]],
+        samples: int,
+        *,
+        transparent: bool = False,
+        until: int | None = None,
+    ) -> None:
+        self.flow, self.samples, self.transparent, self.until = flow, samples, transparent, until
         self.alike = not cycles
-        self.sent = dict.fromkeys(flow.sources, 0)
-        self.readers: dict[str, list[Edge]] = {stream: [] for stream in flow.bits}
-        self.into: list[list[Edge]] = [[] for _ in flow.blocks]
-        for edge in flow.edges:
-            self.readers[edge.stream].append(edge)
-            if edge.block is not None:
-                self.into[edge.block].append(edge)
-        self.stored = dict.fromkeys(flow.edges, 0)
-        self.taken = dict.fromkeys(flow.edges, False)
+        number = {stream: k for k, stream in enumerate(flow.bits)}
+        self.sources = [number[stream] for stream in flow.sources]
+        self.beats = [flow.beats[stream] for stream in number]
+        self.left = [samples * beats for beats in self.beats[: len(self.sources)]]
+        self.engines = [make_engine(block.hardware, cycles.get(block.output)) for block in flow.blocks]
+        self.makes = [number[block.output] for block in flow.blocks]
+        edges = flow.edges
+        self.stream = [number[edge.stream] for edge in edges]
+        self.depth = [edge.depth for edge in edges]
+        self.place = [None if edge.block is not None else edge.place for edge in edges]
+        self.readers = [[e for e, s in enumerate(self.stream) if s == k] for k in range(len(number))]
+        self.into = [[e for e, edge in enumerate(edges) if edge.block == b] for b in range(len(flow.blocks))]
+        self.stored = [0] * len(edges)
+        self.taken = [False] * len(edges)
+        self.needed = [0] * len(edges)
+        self.ready = [place is not None for place in self.place]  # outputs always are, the rest is worked out
         self.sinks: list[list[int]] = [[] for _ in flow.sinks]
         self.clock = 0
         self.start: int | None = None
 
     def run(self) -> Timetable:
         """Let clocks pass until every result has left."""
-        due = [self.due[stream] for stream in self.flow.sinks]
+        due = [self.samples * self.flow.beats[stream] for stream in self.flow.sinks]
+        whole = self.beats[0]
         seen: dict[tuple[object, ...], _Mark] = {}
         frames = 0
         while any(len(clocks) < beats for clocks, beats in zip(self.sinks, due, strict=True)):
-            first, sent = next(iter(self.sent.items()))
-            if self.alike and sent == frames * self.flow.beats[first] and frames < self.samples:
+            sent = self.samples * whole - self.left[0]
+            if self.alike and sent == frames * whole and frames < self.samples:
                 here = _Mark(frames, self.clock, [len(clocks) for clocks in self.sinks])
                 before = seen.setdefault(self._state(frames), here)
                 if before is not here:
@@ -132,6 +180,8 @@ class _Network:
                     break
                 frames += 1
             self._step()
+            if self.until is not None and self.clock - (self.start or 0) > self.until + 1:
+                raise DeadlockError(f"results are not complete after {self.until} clocks")
         clocks = [[clock - (self.start or 0) for clock in clocks] for clocks in self.sinks]
         return Timetable(clocks, [self.flow.beats[stream] for stream in self.flow.sinks])
 
@@ -139,9 +189,9 @@ class _Network:
         """What the future depends on when so many frames have come from the first source."""
         return (
             tuple(engine.state() for engine in self.engines),
-            tuple(self.stored.values()),
-            tuple(self.taken.values()),
-            tuple(sent - frames * self.flow.beats[source] for source, sent in self.sent.items()),
+            tuple(self.stored),
+            tuple(self.taken),
+            tuple((self.samples - frames) * beats - left for left, beats in zip(self.left, self.beats, strict=False)),
             tuple(
                 len(clocks) - frames * self.flow.beats[sink]
                 for clocks, sink in zip(self.sinks, self.flow.sinks, strict=True)
@@ -160,68 +210,71 @@ class _Network:
             while len(sink) < total:
                 sink.append(sink[-beats] + clocks)
 
-    def _offered(self, stream: str) -> bool:
-        if stream in self.sent:
-            return self.sent[stream] < self.due[stream]
-        return self.makers[stream].offers
-
-    def _arrives(self, edge: Edge) -> bool:
-        """Say whether the fork offers a vector to the reader, or to the FIFO in front of it."""
-        return self._offered(edge.stream) and not self.taken[edge]
-
-    def _waits(self, edge: Edge) -> bool:
-        """Say whether the reader sees a vector."""
-        return self.stored[edge] > 0 if edge.depth else self._arrives(edge)
-
     def _step(self) -> None:
-        ready: dict[Edge, bool] = {}
-        for edge in self.flow.edges:
-            if edge.block is None:
-                ready[edge] = True
-        moves: dict[str, bool] = {}
-        free, taken = [False] * len(self.engines), [False] * len(self.engines)
-        for number in reversed(range(len(self.engines))):  # ready runs backwards, as in the hardware
-            engine, output = self.engines[number], self.flow.blocks[number].output
-            free[number] = self._ready(output, ready)
-            moves[output] = engine.offers and free[number]
-            edges = self.into[number]
-            taken[number] = engine.accepts(free[number]) and all(self._waits(edge) for edge in edges)
+        depth, stored, taken, stream, ready = self.depth, self.stored, self.taken, self.stream, self.ready
+        engines, makes = self.engines, self.makes
+        offered = [left > 0 for left in self.left]
+        offered += [engine.offers for engine in engines]
+        arrives = [offered[s] and not t for s, t in zip(stream, taken, strict=True)]
+        # Ready runs backwards, as in the hardware.
+        free, accepted = [False] * len(engines), [False] * len(engines)
+        moves = [False] * len(offered)
+        for b in range(len(engines) - 1, -1, -1):
+            made = makes[b]
+            is_free = True
+            for e in self.readers[made]:
+                if not (taken[e] or (stored[e] < depth[e] if depth[e] else ready[e])):
+                    is_free = False
+                    break
+            free[b] = is_free
+            moves[made] = is_free and offered[made]
+            takes = engines[b].accepts(is_free)
+            if takes:
+                for e in self.into[b]:
+                    if not (arrives[e] if not depth[e] else stored[e] > 0 or (self.transparent and arrives[e])):
+                        takes = False
+                        break
+            accepted[b] = takes
             # A join is ready only when it offers; a single reader may be ready for nothing, which moves nothing.
-            ready |= dict.fromkeys(edges, taken[number])
-        for source in self.sent:
-            moves[source] = self._offered(source) and self._ready(source, ready)
-        self._move(moves, ready, free, taken)
-
-    def _ready(self, stream: str, ready: Mapping[Edge, bool]) -> bool:
-        return all(self._takes(edge, ready) or self.taken[edge] for edge in self.readers[stream])
-
-    def _takes(self, edge: Edge, ready: Mapping[Edge, bool]) -> bool:
-        return self.stored[edge] < edge.depth if edge.depth else ready[edge]
+            for e in self.into[b]:
+                ready[e] = takes
+        for s in self.sources:
+            moves[s] = offered[s] and all(
+                taken[e] or (stored[e] < depth[e] if depth[e] else ready[e]) for e in self.readers[s]
+            )
+        self._move(moves, arrives, free, accepted)
 
     def _move(
-        self, moves: Mapping[str, bool], ready: Mapping[Edge, bool], free: Sequence[bool], taken: Sequence[bool]
+        self, moves: Sequence[bool], arrives: Sequence[bool], free: Sequence[bool], accepted: Sequence[bool]
     ) -> None:
-        changed = any(taken) or any(moves.values())
-        pushed = {edge: self._arrives(edge) and self._takes(edge, ready) for edge in self.flow.edges}
-        for edge, push in pushed.items():
-            if edge.block is None and push:
-                self.sinks[edge.place].append(self.clock)
-            if edge.depth:
-                pop = self.stored[edge] > 0 and ready[edge]
-                self.stored[edge] += push - pop
-            if len(self.readers[edge.stream]) > 1:
-                self.taken[edge] = not moves[edge.stream] and (self.taken[edge] or push)
+        depth, stored, taken, ready = self.depth, self.stored, self.taken, self.ready
+        changed = any(accepted) or any(moves)
+        for e, s in enumerate(self.stream):
+            words = stored[e]
+            push = arrives[e] and (words < depth[e] if depth[e] else ready[e])
             changed |= push
-        for source in self.sent:
-            if moves[source]:
-                self.sent[source] += 1
+            place = self.place[e]
+            if place is not None and push:
+                self.sinks[place].append(self.clock)
+            if depth[e]:
+                pop = ready[e] and (words > 0 or (self.transparent and push))
+                if push and not (pop and not words):
+                    self.needed[e] = max(self.needed[e], words + 1)
+                stored[e] = words + push - pop
+            if len(self.readers[s]) > 1:
+                taken[e] = not moves[s] and (taken[e] or push)
+        for k, s in enumerate(self.sources):
+            if moves[s]:
+                self.left[k] -= 1
                 self.start = self.clock if self.start is None else self.start
         quiet = 0
         if not changed:  # only counters run: straight to the clock at which one is done
-            running = [e.idle(f) for e, f in zip(self.engines, free, strict=True)]
-            quiet = max(min(running, default=1) - 1, 0)
-        for number, engine in enumerate(self.engines):
+            least = min((e.idle(f) for e, f in zip(self.engines, free, strict=True)), default=FOREVER)
+            if least == FOREVER:
+                raise DeadlockError("no block can go on")
+            quiet = least - 1
+        for engine, is_free, takes in zip(self.engines, free, accepted, strict=True):
             if quiet:
                 engine.skip(quiet)
-            engine.step(free=free[number], taken=taken[number])
+            engine.step(free=is_free, taken=takes)
         self.clock += 1 + quiet

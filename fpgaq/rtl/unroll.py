@@ -13,8 +13,11 @@ from fpgaq.ir.node import Node, Operand
 from fpgaq.ir.ops import (
     Affine,
     Clip,
+    Concatenate,
+    Function,
     GatedMatMul,
     MatMul,
+    Merge,
     Relu,
     Requantize,
     Staircases,
@@ -22,8 +25,7 @@ from fpgaq.ir.ops import (
     WindowAverage,
     WindowMax,
 )
-from fpgaq.ir.types import INT64_LIMIT, IntArray, Overflow, Rounding, shift_round
-from fpgaq.rtl.adder_graphs import adder_graph
+from fpgaq.ir.types import IntArray, Overflow, Rounding, shift_round
 from fpgaq.rtl.datapath import (
     Cast,
     Constant,
@@ -36,7 +38,9 @@ from fpgaq.rtl.datapath import (
     Max0,
     Op,
     Probe,
+    Product,
     Ref,
+    Smaller,
     Source,
     Sum,
     evaluate_op,
@@ -44,7 +48,9 @@ from fpgaq.rtl.datapath import (
 from fpgaq.rtl.matrix_forms import matrix_forms
 from fpgaq.rtl.staircase import append_staircase
 from fpgaq.rtl.unroll_gated import unroll_gated
-from fpgaq.rtl.unroll_window import reciprocal, window_max
+from fpgaq.rtl.unroll_linear import append_graph
+from fpgaq.rtl.unroll_merge import concatenate, merge, operands
+from fpgaq.rtl.unroll_window import window_averages, window_max
 
 _HALF_ADDED = (Rounding.RND, Rounding.RND_CONV)
 
@@ -61,15 +67,15 @@ class _Element:
     rectified: bool = False
 
 
-def unroll(nodes: Sequence[Node], source: Operand, *, adder_inputs: int = 3, half: int = 0) -> Datapath:
+def unroll(nodes: Sequence[Node], *sources: Operand, adder_inputs: int = 3, half: int = 0) -> Datapath:
     """Lower operations to scalar ones.
 
     Parameters
     ----------
     nodes : sequence of Node
-        A matrix or not, then elementwise operations.
-    source : Operand
-        What the first one reads.
+        A matrix, an operation of several tensors, or neither, then elementwise operations.
+    *sources : Operand
+        What the first one reads; every tensor once.
     adder_inputs : int
         Operands of an adder that the device has for free.
     half : int
@@ -80,7 +86,9 @@ def unroll(nodes: Sequence[Node], source: Operand, *, adder_inputs: int = 3, hal
     Datapath
         With exact bounds and only the logic that they leave.
     """
-    lo, hi = source.bounds.lo.reshape(-1), source.bounds.hi.reshape(-1)
+    lo, hi = (
+        np.concatenate([end.reshape(-1) for end in ends]) for ends in zip(*(s.bounds for s in sources), strict=True)
+    )
     path = Datapath()
     elements = [
         _Element(Ref(path.add(Source(i), (int(a), int(b)))), half) for i, (a, b) in enumerate(zip(lo, hi, strict=True))
@@ -89,17 +97,22 @@ def unroll(nodes: Sequence[Node], source: Operand, *, adder_inputs: int = 3, hal
         if isinstance(node, (MatMul, Affine)):
             half = rounding_half(nodes, k)
             graph = _adder_graph(path, elements, node, node.bias + half, adder_inputs)
-            elements = _linear(path, elements, graph)
-            for element in elements:
-                element.half = half
+            elements = [_Element(ref, half) for ref in append_graph(path, [e.ref for e in elements], graph)]
+        elif isinstance(node, Merge):
+            half = rounding_half(nodes, k)
+            parts = operands(node, [e.ref for e in elements], sources)
+            elements = [_Element(ref, half) for ref in merge(path, node, parts, adder_inputs, half)]
+        elif isinstance(node, Concatenate):
+            parts = operands(node, [e.ref for e in elements], sources)
+            elements = [_Element(ref) for ref in concatenate(node, parts, sources[0].shape)]
         elif isinstance(node, GatedMatMul):
-            bounds = node.infer([source])  # it stands in front: what it reads is what the layer reads
+            bounds = node.infer(sources)  # it stands in front: what it reads is what the layer reads
             outputs = unroll_gated(path, [e.ref for e in elements], node, bounds, adder_inputs)
             elements = [_Element(ref) for ref in outputs]
         elif isinstance(node, WindowMax):
             elements = [_Element(ref) for ref in window_max(path, [e.ref for e in elements], node.positions)]
         elif isinstance(node, WindowAverage):
-            elements = _averages(path, elements, node, adder_inputs)
+            elements = [_Element(ref) for ref in window_averages(path, [e.ref for e in elements], node, adder_inputs)]
         elif isinstance(node, Staircases):
             tables = zip(elements, node.thresholds, node.codes, strict=True)
             elements = [_Element(append_staircase(path, e.ref, thresholds, codes)) for e, thresholds, codes in tables]
@@ -109,39 +122,14 @@ def unroll(nodes: Sequence[Node], source: Operand, *, adder_inputs: int = 3, hal
     return _pruned(path)
 
 
-def _averages(path: Datapath, elements: list[_Element], node: WindowAverage, adder_inputs: int) -> list[_Element]:
-    """Append sums over the positions of a window, and their quotients, cut towards zero."""
-    divisor = int(node.divisors.flat[0])
-    if np.any(node.divisors != divisor):
-        raise node.fail(
-            "hardware for an average whose windows have different numbers of elements is not available yet; use "
-            "padding 'valid'"
-        )
-    one = np.eye(len(elements) // node.positions, dtype=np.int64)
-    sums = _linear(path, elements, _plain_graph(path, elements, np.tile(one, (node.positions, 1)), adder_inputs))
-    scaled = [_Element(Ref(e.ref.node, e.ref.shift + node.shift)) for e in sums]
-    most = max(max(map(abs, path.ref_bounds(e.ref))) for e in scaled)
-    factor, shift = reciprocal(divisor, most)
-    if most * factor > INT64_LIMIT:
-        raise node.fail("the quotient of its sums does not fit 63 bits; use fewer bits for its input or its average")
-    quotients = []
-    products = _linear(path, scaled, _plain_graph(path, scaled, one * factor, adder_inputs)) if factor > 1 else scaled
-    for total, product in zip(scaled, products, strict=True):
-        bounds = [abs(bound) // divisor * (1 if bound > 0 else -1) for bound in path.ref_bounds(total.ref)]
-        cast = Cast(product.ref, shift, Rounding.TRN_ZERO)
-        quotients.append(_bounded(path, cast, (bounds[0], bounds[1])) if shift else product)
-    return quotients
-
-
-def _plain_graph(path: Datapath, elements: list[_Element], weight: IntArray, adder_inputs: int) -> AdderGraph:
-    return adder_graph(weight, [path.ref_bounds(e.ref) for e in elements], adder_inputs=adder_inputs)
-
-
 def rounding_half(nodes: Sequence[Node], k: int) -> int:
     """Return the half that the cast after linear operation `k` wants added, 0 if it wants none.
 
     A rectifier between the two is no obstacle where the cast clamps at zero anyway.
     """
+    node = nodes[k]
+    if isinstance(node, Merge) and node.function not in (Function.ADD, Function.SUBTRACT):
+        return 0
     following = list(nodes[k + 1 : k + 3])
     if following and isinstance(following[0], Relu) and len(following) > 1 and _absorbs_relu(following[1]):
         following = following[1:]
@@ -167,27 +155,6 @@ def _adder_graph(
     forms = matrix_forms(node, bounds, bias, adder_inputs=adder_inputs)
     path.forms = {form.name: form.lut for form in forms}
     return forms[0].graph
-
-
-def _linear(path: Datapath, elements: list[_Element], graph: AdderGraph) -> list[_Element]:
-    """Append an adder graph."""
-    nodes = [e.ref for e in elements]
-    for k, adder in enumerate(graph.adders):
-        moved = dataclasses.replace(adder, terms=tuple(_moved(t, nodes) for t in adder.terms))
-        nodes.append(Ref(path.add(Sum(moved), graph.bounds[graph.n_inputs + k])))
-    return [_Element(_output(path, graph, output, nodes)) for output in graph.outputs]
-
-
-def _moved(term: Term, nodes: list[Ref]) -> Term:
-    ref = nodes[term.node]
-    return Term(ref.node, term.shift + ref.shift, term.negative)
-
-
-def _output(path: Datapath, graph: AdderGraph, output: Term | int, nodes: list[Ref]) -> Ref:
-    if isinstance(output, int):
-        return Ref(path.add(Constant(output), (output, output)))
-    term = _moved(output, nodes)
-    return Ref(term.node, term.shift)
 
 
 def _pointwise(path: Datapath, element: _Element, node: Node, following: Sequence[Node]) -> _Element:
@@ -276,8 +243,8 @@ def _renumbered(op: Op, place: IntArray) -> Op:
     x = Ref(int(place[op.x.node]), op.x.shift)
     if isinstance(op, Probe):
         return Probe(x, _moved_bits(op.bits, place), op.thresholds)
-    if isinstance(op, Larger):
-        return Larger(x, Ref(int(place[op.y.node]), op.y.shift))
+    if isinstance(op, (Larger, Product, Smaller)):
+        return type(op)(x, Ref(int(place[op.y.node]), op.y.shift))
     if isinstance(op, Masked):
         return Masked(x, Ref(int(place[op.gate.node])), op.closed)
     return dataclasses.replace(op, x=x)

@@ -25,8 +25,10 @@ class UnrolledLayer:
         Module name.
     nodes : sequence of Node
         What it computes.
-    source, result : Operand
-        Vectors in and out.
+    sources : sequence of Operand
+        Vectors in, side by side.
+    result : Operand
+        Vector out.
     clock_period : float
         Clock target in ns.
     model : DelayModel
@@ -38,7 +40,7 @@ class UnrolledLayer:
 
     name: str
     nodes: Sequence[Node]
-    source: Operand
+    sources: Sequence[Operand]
     result: Operand
     clock_period: float
     model: DelayModel
@@ -48,7 +50,7 @@ class UnrolledLayer:
     @cached_property
     def path(self) -> Datapath:
         """The scalar operations."""
-        return unroll(self.nodes, self.source, adder_inputs=self.adder_inputs, half=self.half)
+        return unroll(self.nodes, *self.sources, adder_inputs=self.adder_inputs, half=self.half)
 
     @cached_property
     def schedule(self) -> Schedule:
@@ -71,26 +73,34 @@ class UnrolledLayer:
         adders = sum(isinstance(op, Sum) for op in self.path.ops)
         return f"unrolled: {adders} adders, {self.schedule.register_bits(self.path)} register bits"
 
-    def _reads_less_than(self, in_width: int) -> bool:
-        return any(isinstance(op, Source) and self.path.width(n) < in_width for n, op in enumerate(self.path.ops))
+    @property
+    def in_widths(self) -> list[int]:
+        """Bits of every element that comes in."""
+        return [source.type.width for source in self.sources for _ in range(source.bounds.lo.size)]
+
+    @property
+    def _reads_less(self) -> bool:
+        """Whether some bits of the input carry nothing."""
+        elements = ((n, op.index) for n, op in enumerate(self.path.ops) if isinstance(op, Source))
+        return any(self.path.width(n) < self.in_widths[index] for n, index in elements)
 
     def modules(self) -> list[Module]:
         """Return the modules, the layer itself last."""
-        n_in, n_out = self.source.bounds.lo.size, self.result.bounds.lo.size
-        in_width, out_width = self.source.type.width, self.result.type.width
+        n_out, out_width = self.result.bounds.lo.size, self.result.type.width
+        vectors = " and ".join(f"{source.bounds.lo.size} x {source.type}" for source in self.sources)
         module = Module(
             self.name,
             [
                 f"{self.name}: {' -> '.join(f'{n.op} {n.name}' for n in self.nodes)}",
-                f"Input   {n_in} x {self.source.type}, element 0 in the low bits.",
+                f"Input   {vectors}, element 0 in the low bits.",
                 f"Output  {n_out} x {self.result.type}.",
                 f"Latency {self.latency} cycles, II 1. {self.summary}.",
             ],
-            stream_ports(n_in * in_width, n_out * out_width, in_unused=self._reads_less_than(in_width)),
+            stream_ports(sum(self.in_widths), n_out * out_width, in_unused=self._reads_less),
         )
         control = {"clk": "clk", "rst_n": "rst_n", "enable": "enable"}
         control |= {f"{side}_{s}": f"{side}_{s}" for side in ("in", "out") for s in ("valid", "ready", "last")}
-        body = DatapathWriter(self.path, self.schedule, "enable").body("in_data", in_width, "out_data", out_width)
+        body = DatapathWriter(self.path, self.schedule, "enable").body("in_data", self.in_widths, "out_data", out_width)
         module.body = [
             "// Bits below a rounding point and above a clamp are computed but not read; constants need no register.",
             "/* verilator lint_off UNUSEDSIGNAL */",

@@ -35,9 +35,15 @@ def shared() -> Any:
     return keras.Model(x, layer(layer(x)))
 
 
+def merged(layer: Any, batch: int | None = None) -> Any:
+    """Return a model that merges its input with itself, or alone."""
+    x = keras.Input((3,), batch)
+    return keras.Model(x, layer([x] if batch is None else [x, x]))
+
+
 def two_inputs() -> Any:
     a, b = keras.Input((3,)), keras.Input((3,))
-    return keras.Model([a, b], L.Dense(2)(L.Concatenate(name="join")([a, b])))
+    return keras.Model([a, b], L.Dot(1, name="join")([a, b]))
 
 
 REFUSED = {
@@ -45,7 +51,15 @@ REFUSED = {
     "subclassed": (lambda: Subclassed(), r"model 'sub' is a subclassed model; use Sequential or the functional API"),
     "not built": (lambda: keras.Sequential([L.Dense(2)], name="raw"), r"model 'raw' is not built; call it once"),
     "shared": (shared, r"layer 'twice' is used more than once; give every use a layer of its own"),
-    "two inputs": (two_inputs, r"layer 'join': Concatenate layers are not supported"),
+    "two inputs": (two_inputs, r"layer 'join': Dot layers are not supported"),
+    "one tensor": (
+        lambda: merged(L.Add(name="sum")),
+        r"layer 'sum': Add of one tensor is not supported; leave the layer out",
+    ),
+    "samples behind each other": (
+        lambda: merged(L.Concatenate(0, name="c"), 2),
+        r"layer 'c': axis=0 puts samples behind each other; use an axis of the tensors, 1 to 1 or -1",
+    ),
     "custom class": (lambda: sequential(MyDense(2, name="mine")), r"layer 'mine': MyDense layers are not supported"),
     "transposed": (
         lambda: sequential(L.Conv1DTranspose(2, 2, name="c"), inputs=(6, 1)),

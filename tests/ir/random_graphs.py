@@ -13,9 +13,12 @@ from fpgaq.ir.ops import (
     Affine,
     ArgMax,
     Clip,
+    Concatenate,
+    Function,
     GatedMatMul,
     Input,
     MatMul,
+    Merge,
     Pad,
     Relu,
     Requantize,
@@ -31,6 +34,8 @@ from fpgaq.ir.ops import (
 WIDE = 64
 #: Operations that need at least one spatial axis.
 SPATIAL = ("pad", "windows")
+#: Operations of several tensors.
+MERGING = ("concatenate", "merge")
 
 
 def exactly_typed(node: Node, operands: list[Operand]) -> Node:
@@ -86,6 +91,8 @@ def random_node(kind: str, name: str, source: str, x: Operand, rng: np.random.Ge
         return softmax.Softmax(**common, type=softmax.TABLE_TYPE, source_frac=frac, **tables)
     if kind in ("pad", "windows", "window_average", "window_max"):
         return random_spatial_node(kind, common, x, rng)
+    if kind in MERGING:
+        return random_merge(kind, name, [(source, x)] * int(rng.integers(2, 4)), rng)
     assert kind == "argmax"
     return ArgMax(**common, type=FixedType(WIDE, 0, False))
 
@@ -109,6 +116,20 @@ def random_spatial_node(kind: str, common: dict[str, object], x: Operand, rng: n
     return WindowAverage(**common, type=type_, positions=positions, divisors=divisors, source_frac=x.type.frac)
 
 
+def random_merge(kind: str, name: str, operands: list[tuple[str, Operand]], rng: np.random.Generator) -> Node:
+    """Return an operation of several tensors of one shape; products only of small numbers."""
+    fracs = tuple(x.type.frac for _, x in operands)
+    common = {"name": name, "inputs": tuple(source for source, _ in operands), "layer": f"layer_{name}"}
+    if kind == "concatenate":
+        axis = int(rng.integers(len(operands[0][1].shape)))
+        return Concatenate(**common, type=FixedType(WIDE, max(fracs), True), axis=axis, source_fracs=fracs)
+    large = max(max(map(abs, x.bounds.hull)) for _, x in operands) > 1 << 8
+    function = [f for f in Function if f is not Function.MULTIPLY or not large][rng.integers(6 - large)]
+    frac = sum(fracs) if function is Function.MULTIPLY else max(fracs)
+    frac += int(rng.integers(0, 3)) if function is Function.AVERAGE else 0
+    return Merge(**common, type=FixedType(WIDE, frac, True), function=function, source_fracs=fracs)
+
+
 def random_graph(seed: int, length: int = 6) -> Graph:
     """Return a chain of random operations on an input of 2 or 3 elements of 1 to 3 bits."""
     rng = np.random.default_rng(seed)
@@ -117,18 +138,26 @@ def random_graph(seed: int, length: int = 6) -> Graph:
     nodes: list[Node] = [Input(name="x", inputs=(), type=type_, layer="x", shape=shape)]
     operand = Operand(type_, nodes[0].infer([]))
     kinds = ["matmul", "affine", "relu", "clip", "requantize", "thresholds", "reshape", "gated_matmul"]
-    kinds += ["pad", "windows", "window_average", "window_max"]
+    kinds += ["pad", "windows", "window_average", "window_max", *MERGING]
     for k in range(length):
         kind = kinds[rng.integers(len(kinds))]
         if kind == "gated_matmul" and (operand.bounds.hull[0] < 0 or len(operand.shape) > 1):
             kind = "relu"
         if kind in SPATIAL and len(operand.shape) == 1:
             kind = "affine"
-        node = random_node(kind, f"n{k}", nodes[-1].name, operand, rng)
+        read = [(nodes[-1].name, operand)]
+        if kind in MERGING:
+            graph = Graph("so_far", nodes, ())
+            alike = [n for n in graph.nodes if graph.operand(n).shape == operand.shape]
+            read += [(n, graph.operand(n)) for n in rng.choice(alike, int(rng.integers(1, 3))).tolist()]
+            node = random_merge(kind, f"n{k}", read, rng)
+        else:
+            node = random_node(kind, f"n{k}", nodes[-1].name, operand, rng)
+        operands = [x for _, x in read]
         if kind not in ("requantize", "reshape", "windows"):
-            node = exactly_typed(node, [operand])
+            node = exactly_typed(node, operands)
         nodes.append(node)
-        operand = Operand(node.type, node.infer([operand]))
+        operand = Operand(node.type, node.infer(operands))
     if len(operand.shape) == 1 and rng.integers(2):
         node = random_node("argmax", "index", nodes[-1].name, operand, rng)
         nodes.append(exactly_typed(node, [operand]))

@@ -24,9 +24,12 @@ from fpgaq.ir.ops import (
     Affine,
     ArgMax,
     Clip,
+    Concatenate,
+    Function,
     GatedMatMul,
     Input,
     MatMul,
+    Merge,
     Pad,
     Relu,
     Requantize,
@@ -86,11 +89,31 @@ def value_by_hand(node: Node, x: list[int], shape: tuple[int, ...]) -> list[int]
         return [int(node.codes[sum(v >= t for t in node.thresholds.tolist())]) for v in x]
     if isinstance(node, GatedMatMul):
         return gated_by_hand(node, x)
+    if isinstance(node, Merge):
+        return [merged_by_hand(node, [v] * len(node.inputs)) for v in x]
+    if isinstance(node, Concatenate):
+        along_first = node.axis == 0 or len(shape) == 1
+        return x * len(node.inputs) if along_first else [v for v in x for _ in node.inputs]
     if isinstance(node, ArgMax):
         return [x.index(max(x))]
     if isinstance(node, softmax.Softmax):
         return softmax_by_hand(node, x)
     return x
+
+
+def merged_by_hand(node: Merge, x: list[int]) -> int:
+    """Compute one element from one of every operand, which all have the same step."""
+    if node.function is Function.AVERAGE:
+        return int(Fraction(sum(x), len(x)) * 2 ** (node.type.frac - node.frac))
+    first, *others = x
+    by_name = {
+        Function.ADD: sum(x),
+        Function.SUBTRACT: first - sum(others),
+        Function.MULTIPLY: math.prod(x),
+        Function.MAXIMUM: max(x),
+        Function.MINIMUM: min(x),
+    }
+    return by_name[node.function]
 
 
 def series_by_hand(node: Pad | Windows, x: list[int]) -> list[int]:
@@ -140,7 +163,7 @@ def test_values_and_bounds_on_every_input(seed: int, kind: str) -> None:
     )
     node = random_node(kind, "n", "x", operand_of(source), rng)
     if kind not in ("requantize", "reshape", "softmax", "windows"):
-        node = exactly_typed(node, [operand_of(source)])
+        node = exactly_typed(node, [operand_of(source)] * len(node.inputs))
     graph = Graph("one", [source, node], ("n",))
     x = every_input(graph)
     values = golden.run(graph, [x])[0]
@@ -151,7 +174,7 @@ def test_values_and_bounds_on_every_input(seed: int, kind: str) -> None:
     assert bounds.lo.shape == values.shape[1:]
     assert node.type.covers(int(values.min()), int(values.max()))
     wraps = isinstance(node, Requantize) and node.overflow in (Overflow.WRAP, Overflow.SAT_ZERO)
-    if wraps or kind in ("gated_matmul", "softmax"):
+    if wraps or kind in ("gated_matmul", "merge", "softmax"):
         assert np.all(bounds.lo <= values.min(0))
         assert np.all(bounds.hi >= values.max(0))
         assert node.type.covers(*bounds.hull)

@@ -137,10 +137,11 @@ def test_predictions_and_values_hold(name: str, tmp_path: Path) -> None:
     assert NETWORKS[name].run(tmp_path) is None
 
 
-def test_without_fifos_a_residual_path_is_slower(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_fifos_a_residual_path_is_slower(tmp_path: Path) -> None:
     """The FIFO is what keeps II 1; nothing is lost without it."""
-    monkeypatch.setattr(Dataflow, "_depth", lambda self, stream, block: 0)
-    trouble = Network("x", {"a": (1, 1, "x"), "b": (5, 1, "a"), "c": (1, 1, "b a")}, "c").run(tmp_path)
+    network = Network("x", {"a": (1, 1, "x"), "b": (5, 1, "a"), "c": (1, 1, "b a")}, "c")
+    network.flow = dataclasses.replace(network.flow, depths={})
+    trouble = network.run(tmp_path)
     assert "latency 7 and II" in str(trouble)
     assert "7 and 1 predicted" in str(trouble)
 
@@ -151,6 +152,14 @@ def test_fifos_are_as_deep_as_the_schedules_differ() -> None:
     deep = {(e.stream, e.block): e.depth for e in flow.edges if e.depth}
     assert deep == {("a", 2): 5, ("x", 4): 9, ("c", 4): 3}
     assert [e for e in flow.edges if e.block is None] == [Edge("e", None, 0, 0), Edge("c", None, 1, 0)]
+
+
+def test_what_belongs_to_one_input_alone_waits_outside() -> None:
+    """An input that is late for a join needs no FIFO, unless something else reads what it is made of."""
+    alone = Network("x y", {"a": (5, 1, "x"), "b": (1, 1, "y"), "c": (1, 1, "a b")}, "c").flow
+    assert not any(e.depth for e in alone.edges)
+    shown = Network("x y", {"a": (5, 1, "x"), "b": (1, 1, "y"), "c": (1, 1, "a b")}, "c b").flow
+    assert {(e.stream, e.depth) for e in shown.edges if e.depth} == {("b", 5)}
 
 
 def test_what_is_connected_goes_at_one_pace() -> None:

@@ -56,7 +56,9 @@ class Bank:
         assert plan.stages == 1
         out = result.type.width * result.bounds.lo.size
         inputs = [Port("input", "clk", unused=True), Port("input", "x", self.bits, unused=True)]
-        body = DatapathWriter(path, plan, "1'b1").body("x", source.type.width, "y", result.type.width)
+        body = DatapathWriter(path, plan, "1'b1").body(
+            "x", [source.type.width] * source.bounds.lo.size, "y", result.type.width
+        )
         quiet = ["/* verilator lint_off UNUSEDSIGNAL */", *body, "/* verilator lint_on UNUSEDSIGNAL */"]
         return Module(graph.name, str(graph).splitlines(), [*inputs, Port("output", "y", out)], quiet)
 

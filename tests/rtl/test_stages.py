@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,7 @@ from random_layers import Chain
 
 from fpgaq.errors import ModelError
 from fpgaq.ir import FixedType, Graph, Overflow, Rounding
-from fpgaq.ir.node import Bounds, Operand
-from fpgaq.ir.ops import Input, Relu, Reshape
+from fpgaq.ir.ops import Concatenate, Function, Input, Merge, Relu, Reshape, Windows
 from fpgaq.rtl.stages import split, streams
 from fpgaq.rtl.verilog import KEYWORDS
 
@@ -123,19 +121,41 @@ def test_inputs_that_nothing_reads_are_refused() -> None:
         split(Graph("net", [source("x"), source("y"), relu("a", "x")], ("a",)))
 
 
-class Pair(Relu):
-    """An operation of two tensors, which no layer of the hardware computes."""
-
-    op = "pair"
-
-    def infer(self, operands: Sequence[Operand]) -> Bounds:
-        return operands[0].bounds
+def add(name: str, *sources: str) -> Merge:
+    fracs = (BYTE.frac,) * len(sources)
+    wide = FixedType(BYTE.width + 2, BYTE.frac, BYTE.signed)
+    return Merge(name=name, inputs=sources, type=wide, layer=name, function=Function.ADD, source_fracs=fracs)
 
 
-def test_operations_of_several_tensors_are_refused() -> None:
-    pair = Pair(name="p", inputs=("x", "y"), type=BYTE, layer="join")
-    with pytest.raises(ModelError, match="layer 'join': hardware for pair of 2 tensors is not available yet; golden"):
-        split(Graph("net", [source("x"), source("y"), pair], ("p",)))
+def test_a_merge_reads_every_stream_once_and_takes_along_what_follows() -> None:
+    flat = Reshape(name="flat", inputs=("x",), type=BYTE, layer="flat", shape=(2,))
+    nodes = [source("x"), source("y"), flat, relu("a", "x"), add("s", "a", "flat", "y", "x"), relu("b", "s")]
+    nodes[-1] = Relu(name="b", inputs=("s",), type=nodes[-2].type, layer="b")
+    first, merge = split(Graph("net", nodes, ("b",)))
+    assert [n.name for n in first.nodes] == ["a"]
+    assert [n.name for n in merge.nodes] == ["s", "b"]
+    assert merge.inputs == ("a", "x", "y")
+    assert merge.nodes[0].inputs == ("a", "x", "y", "x")
+    assert merge.n_in == 6
+
+
+def test_what_a_merge_reads_twice_has_one_reader() -> None:
+    layers = split(Graph("net", [source("x"), relu("a", "x"), relu("b", "a"), add("s", "b", "b")], ("s",)))
+    assert [(tuple(n.name for n in layer.nodes), layer.inputs) for layer in layers] == [
+        (("a", "b"), ("x",)),
+        (("s",), ("b",)),
+    ]
+
+
+def test_merges_that_need_other_pixels_are_refused() -> None:
+    image = Input(name="x", inputs=(), type=BYTE, layer="x", shape=(2, 2, 1))
+    windows = Windows(name="w", inputs=("x",), type=BYTE, layer="w", size=(1, 1), stride=(1, 1), dilation=(1, 1))
+    fracs = (BYTE.frac, BYTE.frac)
+    rows = Concatenate(name="c", inputs=("w", "w"), type=BYTE, layer="rows", axis=0, source_fracs=fracs)
+    with pytest.raises(ModelError, match=r"layer 'rows': hardware that puts images .* along axis 1 is not available"):
+        split(Graph("net", [image, windows, rows], ("c",)))
+    with pytest.raises(ModelError, match=r"layer 's': hardware for add of shapes \[2, 2, 1\], \[1\] is not available"):
+        split(Graph("net", [image, source("y", 1), windows, add("s", "w", "y")], ("s",)))
 
 
 def test_nothing_to_build_is_refused() -> None:
