@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from fpgaq import cache, processes
+from fpgaq.accuracy import accuracy_of, load_labels, share_of_right
 from fpgaq.bundles import Bundle, bundled, rows, samples
 from fpgaq.config import DesignConfig, Options, load_design
 from fpgaq.conversion import lower
@@ -82,12 +83,8 @@ def gate_inputs(design: Design) -> tuple[Bundle, np.ndarray | None, str]:
         text = f"{options.samples} random vectors over the input range, seed {options.seed}"
         return random_codes(design.graph, options.samples, options.seed), None, text
     codes = real_codes(design.graph, load_array(options.inputs), str(options.inputs))
-    labels = None if options.labels is None else load_array(options.labels).reshape(-1)
     count = samples(codes)
-    if labels is not None and len(design.graph.outputs) > 1:
-        raise ConfigError(f"{options.labels}: labels belong to one output, the model has several; leave them out")
-    if labels is not None and len(labels) != count:
-        raise ConfigError(f"{options.labels}: {len(labels)} labels for {count} inputs")
+    labels = None if options.labels is None else load_labels(options.labels, design.graph, count)
     missing = options.samples - count
     text = f"{count} vectors of {options.inputs.name}"
     if missing > 0:
@@ -111,9 +108,9 @@ def _run(design: Design, codes: Bundle, labels: np.ndarray | None, source: str, 
         csim = software.result()
         rtl, simulation = hardware.result()
         found = synthesis.result()
-    found_codes = design.results(simulation.stream)[0]
+    found_codes = design.computed(simulation)[0]
     if accuracy is not None and labels is not None and len(found_codes) == samples(codes):  # none lost, none surplus
-        accuracy["hardware"] = _accuracy(_scores(design, found_codes), labels)
+        accuracy["hardware"] = accuracy_of(design, found_codes, labels)
     assert design.origin is not None
     return make_report(
         design,
@@ -158,8 +155,8 @@ def quality(
     if labels is not None:
         accuracy = {"samples": len(labels)}
         accuracy |= {
-            "original": _accuracy(originals[0], labels),
-            "frozen": _accuracy(_scores(design, values[0]), labels),
+            "original": share_of_right(originals[0], labels),
+            "frozen": accuracy_of(design, values[0], labels),
         }
     ends = [_ends_in_softmax(tensor) for tensor in design.origin.model.outputs]
     return accuracy, _worst(
@@ -213,19 +210,6 @@ def _softmax(x: np.ndarray) -> np.ndarray:
 def _distance(original: np.ndarray, frozen: np.ndarray, what: str) -> dict[str, Any]:
     agreement = float(np.mean(original.argmax(1) == frozen.argmax(1))) if original.shape[1] > 1 else None
     return {"of": what, "max_abs": float(np.abs(original - frozen).max()), "argmax_agreement": agreement}
-
-
-def _scores(design: Design, values: np.ndarray) -> np.ndarray:
-    """Return one row of class scores per sample."""
-    if design.options.head != "argmax":
-        return values
-    return np.eye(int(values.max()) + 1)[values[:, 0].astype(int)]
-
-
-def _accuracy(scores: np.ndarray, labels: np.ndarray) -> float:
-    scores = scores[: len(labels)]
-    predicted = scores.argmax(1) if scores.shape[1] > 1 else (scores[:, 0] > 0).astype(int)
-    return float(np.mean(predicted == labels))
 
 
 def save_failing_inputs(graph: Graph, report: Report, codes: Bundle, folder: Path) -> None:

@@ -181,13 +181,20 @@ def sim(
     codes: Annotated[Path | None, typer.Option(help="File with input codes, as a failed gate saves them.")] = None,
     samples: Annotated[Optional[int], typer.Option(help="Random vectors instead of a file.")] = None,  # noqa: UP045
     seed: Annotated[int, typer.Option(help="Seed of the random vectors.")] = 1,
+    labels: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help=".npy file with class labels of the inputs: show the accuracy of hardware and golden model."),
+    ] = None,
 ) -> None:
-    """Repeat the C++ and RTL gates of a built folder on other or more inputs."""
+    """Repeat the C++ and RTL gates of a built folder on other or more inputs, a whole test set for example.
+
+    Of more than 1000 samples the first 1000 also test the protocol of the streams, under stalls and after a reset.
+    """
 
     def run() -> int:
         from fpgaq.steps import repeat_simulation
 
-        return repeat_simulation(folder, inputs, codes, samples, seed, _console())
+        return repeat_simulation(folder, inputs, codes, samples, seed, labels, _console())
 
     _guarded(ctx, run)
 

@@ -15,7 +15,8 @@ import numpy as np
 from fpgaq.bundles import Bundle, bundled, rows, samples
 from fpgaq.config import Options, make_options
 from fpgaq.cosim import Observation, Simulation, SimulationResult
-from fpgaq.cosim.verdict import Expected, find_trouble
+from fpgaq.cosim.bulk import BulkResult, BulkSimulation
+from fpgaq.cosim.rtl_gate import BENCH_SAMPLES, rtl_gate
 from fpgaq.errors import ConfigError, GateError
 from fpgaq.folding import write_folding
 from fpgaq.gates import Gate, Mismatch, compare_outputs, first_difference
@@ -26,8 +27,6 @@ from fpgaq.ir.graph import Graph
 from fpgaq.ir.ops import Reshape, Softmax
 from fpgaq.ir.types import IntArray
 from fpgaq.rtl.hardware import Hardware, make_hardware
-from fpgaq.rtl.timetable import Timetable
-from fpgaq.rtl.words import unpack
 from fpgaq.stimuli import input_codes, real_codes
 from fpgaq.synth import Synthesis, synthesize
 
@@ -142,6 +141,13 @@ class Design:
         return Simulation(self.sources, self.name, self.folder / "sim")
 
     @property
+    def bulk_simulation(self) -> BulkSimulation:
+        """The Verilator model for many samples."""
+        return BulkSimulation(
+            self.sources, self.name, self.hardware.inputs, self.hardware.outputs, self.folder / "sim_bulk"
+        )
+
+    @property
     def csim_library(self) -> Csim:
         """The compiled C++."""
         # hls4ml writes no trace for a reshape, which is no operation in C++.
@@ -206,11 +212,16 @@ class Design:
 
         It ends with the first beat of the first result.
         """
-        stream = self.simulate(bundled(self._codes(x, raw))).stream
+        codes = bundled(self._codes(x, raw))
+        stream = self.simulate(rows(codes, 0, BENCH_SAMPLES)).stream
+        bulk = self.simulate_bulk(codes) if samples(codes) > BENCH_SAMPLES else None
         if stream.violation is not None:
             raise GateError(f"design {self.name!r}: the simulated hardware is wrong at {stream.violation}")
+        if bulk is not None and bulk.trouble is not None:
+            raise GateError(f"design {self.name!r}: the simulated hardware is wrong {bulk.trouble.text}")
         latencies = [stream.latency(end.prefix) for end in self.hardware.outputs]
-        return self._values(self.results(stream), raw), max(latency for latency in latencies if latency is not None)
+        found = self.results(stream) if bulk is None else bulk.outputs
+        return self._values(found, raw), max(latency for latency in latencies if latency is not None)
 
     def rtl_values(self, codes: Bundle) -> Bundle:
         """Return what the SystemVerilog computes for input codes, as values."""
@@ -224,15 +235,29 @@ class Design:
             {end.prefix: end.pack(values) for end, values in ends},
             [end.prefix for end in self.hardware.outputs],
             seed=self.options.seed,
-            span=self.hardware.latency + 3 * self.hardware.ii,
+            span=self._span,
             probes=len(self.hardware.flow.bits) if probes else 0,
             stalled_samples=min(stalled_samples, max(_STALLED_BEATS // max(beats.values()), 2)),
             beats=beats,
         )
 
+    @property
+    def _span(self) -> int:
+        """Cycles in which everything that is under way comes out."""
+        return self.hardware.latency + 3 * self.hardware.ii
+
+    def simulate_bulk(self, codes: Bundle) -> BulkResult:
+        """Simulate many input codes back to back, by a compiled driver."""
+        arrays = input_codes(self.graph, codes)
+        return self.bulk_simulation.run(arrays, patience=1000 + 20 * self._span, span=self._span)
+
     def results(self, seen: Observation) -> list[IntArray]:
         """Return the codes of every output in one pass of a simulation."""
         return [end.unpack(seen.words[end.prefix]) for end in self.hardware.outputs]
+
+    def computed(self, result: SimulationResult) -> list[IntArray]:
+        """Return the codes of every output for all samples of a gate."""
+        return self.results(result.stream) if result.bulk is None else result.bulk.outputs
 
     def synth(self, family: str | None = None, *, cache: Path | None = None) -> Synthesis:
         """Synthesize with yosys: resources per layer and in total."""
@@ -300,41 +325,11 @@ class Design:
         return compare_outputs("csim_vs_golden", got, self._golden(codes), locate)
 
     def rtl_gate(self, codes: Bundle) -> tuple[Gate, SimulationResult]:
-        """SystemVerilog against golden: values, under stalls, after a reset; latency and II against the prediction."""
-        table = self.hardware.timetable(input_codes(self.graph, codes))
-        gate, result = self._compared_rtl(codes, table)
-        return dataclasses.replace(gate, timetable=table), result
+        """SystemVerilog against golden: values, under stalls, after a reset; latency and II against the prediction.
 
-    def _compared_rtl(self, codes: Bundle, table: Timetable | None) -> tuple[Gate, SimulationResult]:
-        want = self._golden(codes)
-        result = self.simulate(codes)
-
-        def locate(sample: int) -> Mismatch | None:
-            one = rows(codes, sample, sample + 1)
-            built = golden.trace(self.hardware.optimized, input_codes(self.graph, one))
-            return first_difference(self._probed(one), built, sample)
-
-        got = dict(zip(self.graph.outputs, self.results(result.stream), strict=True))
-        surplus = max(abs(len(got[output]) - len(want[output])) for output in want)
-        gate = None
-        if not surplus:
-            gate = compare_outputs("rtl_vs_golden", got, want, locate)
-            if not gate.passed:
-                return gate, result
-        trouble = find_trouble(result, self._expected(want, table))
-        if trouble is None:
-            assert gate is not None
-            return gate, result
-        end = next(end for end in self.hardware.outputs if end.prefix == trouble.port)
-        first = Mismatch(end.node, trouble.beat // end.beats, 0, None, None, trouble.text)
-        return Gate("rtl_vs_golden", samples(codes), max(surplus, 1), first), result
-
-    def _expected(self, want: Mapping[str, IntArray], table: Timetable | None) -> dict[str, Expected]:
-        clocks = [None] * len(self.hardware.outputs) if table is None else table.sinks
-        return {
-            end.prefix: Expected(end.pack(want[end.node]), pace.first, pace.ii, each)
-            for end, pace, each in zip(self.hardware.outputs, self.hardware.paces, clocks, strict=True)
-        }
+        Of more than a thousand samples the first ones go through all of this, and all of them through the hardware.
+        """
+        return rtl_gate(self, codes)
 
     def _golden(self, codes: Bundle) -> dict[str, IntArray]:
         found = golden.run(self.graph, input_codes(self.graph, codes))
@@ -342,19 +337,6 @@ class Design:
 
     def _trace(self, codes: Bundle) -> Mapping[str, IntArray]:
         return golden.trace(self.graph, input_codes(self.graph, codes))
-
-    def _probed(self, codes: Bundle) -> Mapping[str, IntArray]:
-        """Return what left every layer of the simulated hardware, by node of the graph that was built."""
-        records = self.simulate(codes, probes=True, stalled_samples=0).stream.probes
-        values = {}
-        for block, record in zip(self.hardware.blocks, records[len(self.hardware.inputs) :], strict=True):
-            if block.probe is not None:
-                node = self.hardware.optimized.nodes[block.probe]
-                beats = unpack(record, node.type, block.out_width, block.out_count)
-                values[block.probe] = beats[: len(beats) // block.beats * block.beats].reshape(
-                    -1, block.beats * block.out_count
-                )
-        return values
 
     # --- codes and values -----------------------------------------------------------------------------------------
 

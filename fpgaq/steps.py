@@ -11,10 +11,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from fpgaq import cache
+from fpgaq import bundles, cache
+from fpgaq.accuracy import accuracy_of, load_labels
 from fpgaq.bundles import Bundle, bundled
+from fpgaq.cosim.bulk import BulkResult
 from fpgaq.design import Design
 from fpgaq.errors import ConfigError
+from fpgaq.ir.types import IntArray
 from fpgaq.report.content import load_report, resources, save_report
 from fpgaq.report.text import print_report
 from fpgaq.report.views import junit, markdown
@@ -22,17 +25,47 @@ from fpgaq.stimuli import input_codes, load_array, random_codes, real_codes
 
 
 def repeat_simulation(
-    folder: Path, inputs: Path | None, codes: Path | None, samples: int | None, seed: int, console: Console
+    folder: Path,
+    inputs: Path | None,
+    codes: Path | None,
+    samples: int | None,
+    seed: int,
+    labels: Path | None,
+    console: Console,
 ) -> int:
     """Run the C++ and RTL gates again; return 0 when both are equal, 1 when not."""
     design = Design.load(folder)
+    if labels is not None and inputs is None and codes is None:
+        raise ConfigError("labels need inputs: give --inputs or --codes with --labels")
     x = _chosen_codes(design, inputs, codes, samples, seed)
-    failed = 0
-    for gate in (design.csim_gate(x), design.rtl_gate(x)[0]):
-        verdict = "equal" if gate.passed else f"DIFFERENT: {gate.first_mismatch}"
-        console.print(f"{gate.name}: {gate.samples} samples, {gate.mismatches} mismatches, {verdict}", highlight=False)
-        failed += not gate.passed
-    return int(failed > 0)
+    classes = None if labels is None else load_labels(labels, design.graph, bundles.samples(x))
+    csim = design.csim_gate(x)
+    rtl, simulation = design.rtl_gate(x)
+    for each in (csim, rtl):
+        verdict = "equal" if each.passed else f"DIFFERENT: {each.first_mismatch}"
+        console.print(f"{each.name}: {each.samples} samples, {each.mismatches} mismatches, {verdict}", highlight=False)
+    if simulation.bulk is not None:
+        console.print(_throughput(simulation.bulk, bundles.samples(x)), highlight=False)
+    if classes is not None:
+        console.print(_accuracies(design, x, design.computed(simulation)[0], classes), highlight=False)
+    return int(not (csim.passed and rtl.passed))
+
+
+def _throughput(bulk: BulkResult, samples: int) -> str:
+    return (
+        f"hardware: {samples} samples in {bulk.seconds:.2f} s of simulation, {samples / bulk.seconds:.0f} samples/s, "
+        f"{bulk.clocks / bulk.seconds:.0f} clocks/s"
+    )
+
+
+def _accuracies(design: Design, codes: Bundle, hardware: IntArray, labels: np.ndarray) -> str:
+    wanted = accuracy_of(design, design.golden(codes, raw=True), labels)
+    found = (
+        f"{accuracy_of(design, hardware, labels):.4f}"
+        if len(hardware) == len(labels)
+        else "unknown, results are missing"
+    )
+    return f"accuracy: hardware {found}, golden {wanted:.4f}, {len(labels)} samples"
 
 
 def _chosen_codes(design: Design, inputs: Path | None, codes: Path | None, samples: int | None, seed: int) -> Bundle:

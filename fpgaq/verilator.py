@@ -22,7 +22,7 @@ FLAGS = (
 MAKE_FLAGS = ("OPT_FAST=-O1", "OPT_SLOW=-O0", "OPT_GLOBAL=-O0")
 
 #: Without a bench that looks inside, and fast: compiling takes longer than for a thousand vectors, a million does not.
-BULK_FLAGS = ("-cc", "--exe", "--prefix", "Vtop", "-Wno-fatal", "-O3", "--x-assign", "fast", "--x-initial", "fast")
+BULK_FLAGS = ("-cc", "--exe", "--prefix", "Vtop", "-Wno-fatal", "-O3", "--x-assign", "fast", "--x-initial", "unique")
 BULK_MAKE_FLAGS = ("OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2")
 
 # Not verilator.o: cocotb's main program is compiled against the model's own class.

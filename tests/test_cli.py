@@ -23,6 +23,7 @@ import fpgaq
 import fpgaq.report.content as content
 from fpgaq import resources
 from fpgaq.cli import app
+from fpgaq.design import Design
 from fpgaq.workspace import building
 
 COMMANDS = ("build", "convert", "sim", "synth", "report", "doctor")
@@ -322,6 +323,44 @@ def test_inputs_of_a_repeated_simulation_are_checked(built: tuple[Path, Result],
     assert "do not fit fixed<4,2>" in refused("sim", folder, "--codes", tmp_path / "range.npy")
     assert "does not exist" in refused("sim", folder, "--inputs", tmp_path / "none.npy")
     assert "choose one of" in refused("sim", folder, "--samples", 3, "--codes", tmp_path / "range.npy")
+
+
+def test_a_whole_test_set_goes_through_the_hardware(built: tuple[Path, Result], tmp_path: Path) -> None:
+    """More than the bench sends: the accuracies are those of the class that the integers say."""
+    x = np.random.default_rng(3).uniform(-2, 2, (1300, 6))
+    design = Design.load(built[0])
+    classes = design.golden(x).argmax(axis=1)
+    labels = np.where(np.arange(1300) < 1040, classes, classes + 1)
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "y.npy", labels.astype(np.float32)[:, None])
+    result = call("sim", built[0], "--inputs", tmp_path / "x.npy", "--labels", tmp_path / "y.npy")
+    assert result.exit_code == 0, result.output
+    text = " ".join(result.stderr.split())
+    assert text.count("1300 samples, 0 mismatches, equal") == 2
+    assert "accuracy: hardware 0.8000, golden 0.8000, 1300 samples" in text
+    assert re.search(
+        r"hardware: 1300 samples in \d+\.\d\d s of simulation, [1-9]\d* samples/s, [1-9]\d* clocks/s", text
+    )
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.zeros(59), "y.npy: 59 labels for 60 inputs"),
+        (np.zeros((60, 3)), "y.npy: 180 labels for 60 inputs; give class numbers, not one-hot rows"),
+        (np.full(60, 0.5), "y.npy: labels are integers, class numbers from 0, not 0.5"),
+        (np.full(60, np.nan), "y.npy: labels are integers, class numbers from 0, not nan"),
+        (np.full(60, "cat"), "y.npy: labels are integers, class numbers from 0, not values of type <U3"),
+    ],
+)
+def test_labels_of_a_repeated_simulation_are_checked(
+    built: tuple[Path, Result], model: Path, tmp_path: Path, labels: np.ndarray, message: str
+) -> None:
+    np.save(tmp_path / "y.npy", labels)
+    options = ["--inputs", model.parent / "x.npy", "--labels"]
+    assert message in refused("sim", built[0], *options, tmp_path / "y.npy")
+    assert "none.npy does not exist" in refused("sim", built[0], *options, tmp_path / "none.npy")
+    assert "labels need inputs: give --inputs or --codes" in refused("sim", built[0], "--labels", tmp_path / "y.npy")
 
 
 def test_unknown_families_are_refused(built: tuple[Path, Result]) -> None:

@@ -1,4 +1,4 @@
-"""Simulation of many samples: a compiled C++ driver around the Verilator model, threads over samples.
+"""Simulation of many samples: a compiled C++ driver around the Verilator model, threads over parts of the samples.
 
 cocotb stays the bench that tests protocols; here nothing stalls, and what is checked is every result and its tlast.
 """
@@ -8,38 +8,48 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fpgaq import resources
-from fpgaq.ir.types import FixedType, IntArray
+from fpgaq.cosim.packing import packed, unpacked
+from fpgaq.cosim.verdict import Trouble
+from fpgaq.ir.types import IntArray
 from fpgaq.processes import run_logged
 from fpgaq.verilator import BULK_FLAGS, BULK_MAKE_FLAGS, compile_bulk, tools
 
-Bytes = NDArray[np.uint8]
+if TYPE_CHECKING:
+    from fpgaq.rtl.top import Endpoint
+
+#: Parts of the samples, each from a reset on: as many on every machine, so that no result depends on the threads.
+_PARTS = 16
 
 
 @dataclass(frozen=True)
-class Port:
-    """An AXI-Stream of the design.
+class BulkResult:
+    """What came out.
 
     Parameters
     ----------
-    prefix : str
-        Of its signals.
-    bytes : int
-        Of a beat.
-    beats : int
-        Of a sample.
+    outputs : list of int array, shape (samples, size)
+        Codes of every output; behind the trouble they are no results.
+    trouble : Trouble or None
+        The first violation of the protocol.
+    clocks : int
+        Of all parts together.
+    seconds : float
+        For packing, simulating and unpacking; not for compiling.
     """
 
-    prefix: str
-    bytes: int
-    beats: int = 1
+    outputs: list[IntArray]
+    trouble: Trouble | None
+    clocks: int
+    seconds: float
 
 
 class BulkSimulation:
@@ -51,13 +61,14 @@ class BulkSimulation:
         SystemVerilog files.
     top : str
         Top module with AXI-Stream ports, ``aclk`` and ``aresetn``.
-    inputs, outputs : sequence of Port
+    inputs, outputs : sequence of Endpoint
+        Its ports.
     work : Path
         Folder for the compiled model; reused when nothing has changed.
     """
 
     def __init__(
-        self, sources: Sequence[Path], top: str, inputs: Sequence[Port], outputs: Sequence[Port], work: Path
+        self, sources: Sequence[Path], top: str, inputs: Sequence[Endpoint], outputs: Sequence[Endpoint], work: Path
     ) -> None:
         self.sources = [Path(s) for s in sources]
         self.top = top
@@ -86,8 +97,8 @@ class BulkSimulation:
 
     def _ports(self) -> str:
         lines = ["// The streams of the design: prefix and bytes of a beat."]
-        for name, ports in (("INPUTS", self.inputs), ("OUTPUTS", self.outputs)):
-            lines.append(f"#define {name}(X) {' '.join(f'X({port.prefix}, {port.bytes})' for port in ports)}")
+        for name, ends in (("INPUTS", self.inputs), ("OUTPUTS", self.outputs)):
+            lines.append(f"#define {name}(X) {' '.join(f'X({end.prefix}, {end.bytes})' for end in ends)}")
         return "\n".join([*lines, ""])
 
     def _key(self) -> str:
@@ -97,71 +108,55 @@ class BulkSimulation:
             digest.update(source.name.encode() + b"\0" + source.read_bytes())
         return digest.hexdigest()
 
-    def run(
-        self, words: Mapping[str, Bytes], *, patience: int, threads: int | None = None
-    ) -> tuple[dict[str, Bytes], int]:
+    def run(self, codes: Sequence[IntArray], *, patience: int, span: int, threads: int | None = None) -> BulkResult:
         """Simulate.
 
         Parameters
         ----------
-        words : mapping of uint8 array, shape (samples * beats, bytes)
-            What goes in at every input, by prefix.
+        codes : sequence of int array, shape (samples, ...)
+            For every input.
         patience : int
-            Clocks without a result after which the design counts as hanging.
+            Clocks without a transfer after which the design counts as hanging.
+        span : int
+            Clocks in which everything that is under way has come out; so long the design is watched at the end.
         threads : int, optional
             One for each processor by default.
-
-        Returns
-        -------
-        dict of uint8 array, shape (samples * beats, bytes)
-            What every output gave.
-        int
-            Clocks of all threads together.
 
         Raises
         ------
         ToolError
-            If a tool dies, the design hangs, gives too much or the wrong tlast.
+            If a tool fails. A design that hangs, gives too much or the wrong tlast is an observation.
         """
         self.build()
-        samples = min(len(words[port.prefix]) // port.beats for port in self.inputs)
-        threads = max(min(threads or len(os.sched_getaffinity(0)), samples), 1)
+        started = time.monotonic()
+        samples = len(codes[0])
+        threads = threads or len(os.sched_getaffinity(0))
+        parts = max(min(_PARTS, samples), 1)
         with tempfile.TemporaryDirectory(prefix="bulk-", dir=self.work) as folder:
-            arguments = [str(samples), str(threads), str(patience)]
-            for port in self.inputs:
-                path = Path(folder, f"{port.prefix}.in")
-                np.ascontiguousarray(words[port.prefix][: samples * port.beats]).tofile(path)
-                arguments += [str(path), str(port.beats)]
-            found = {port: Path(folder, f"{port.prefix}.out") for port in self.outputs}
-            for port, path in found.items():
+            arguments = [str(number) for number in (samples, parts, min(threads, parts), patience, span)]
+            for end, values in zip(self.inputs, codes, strict=True):
+                path = Path(folder, f"{end.prefix}.in")
+                packed(values.reshape(samples * end.beats, end.count), end.width).tofile(path)
+                arguments += [str(path), str(end.beats)]
+            files = [Path(folder, f"{end.prefix}.out") for end in self.outputs]
+            for end, path in zip(self.outputs, files, strict=True):
                 with path.open("wb") as file:
-                    file.truncate(samples * port.beats * port.bytes)
-                arguments += [str(path), str(port.beats)]
+                    file.truncate(samples * end.beats * end.bytes)
+                arguments += [str(path), str(end.beats)]
             log = Path(folder, "bulk.log")
             run_logged([str(self.work / self.top), *arguments], log, f"the bulk simulation of {self.top}")
-            results = {
-                port.prefix: np.fromfile(path, np.uint8).reshape(samples * port.beats, port.bytes)
-                for port, path in found.items()
-            }
-            return results, int(log.read_text())
+            outputs = [self._results(end, path) for end, path in zip(self.outputs, files, strict=True)]
+            clocks, *said = log.read_text().splitlines()
+        return BulkResult(outputs, _trouble(said), int(clocks), time.monotonic() - started)
+
+    @staticmethod
+    def _results(end: Endpoint, path: Path) -> IntArray:
+        beats = np.fromfile(path, np.uint8).reshape(-1, end.bytes)
+        return unpacked(beats, end.width, end.count, end.operand.type.signed).reshape(-1, end.beats * end.count)
 
 
-def packed(codes: IntArray, width: int) -> Bytes:
-    """Return beats of bytes, shape (beats, bytes), for codes of shape (beats, elements); element 0 in the low bits."""
-    parts = []
-    for rows in np.array_split(codes, max(codes.size * width >> 24, 1)):  # a bit takes a byte for a moment
-        bits = (rows[..., None] >> np.arange(width) & 1).astype(np.uint8)
-        parts.append(np.packbits(bits.reshape(len(rows), -1), axis=1, bitorder="little"))
-    return np.concatenate(parts)
-
-
-def unpacked(words: Bytes, type_: FixedType, width: int, count: int) -> IntArray:
-    """Return codes of shape (beats, count) from beats of `count` fields of `width` bits."""
-    parts = []
-    weights = 1 << np.arange(width, dtype=np.int64)
-    if type_.signed:
-        weights[-1] = -weights[-1]
-    for rows in np.array_split(words, max(words.size >> 21, 1)):
-        bits = np.unpackbits(rows, axis=1, count=width * count, bitorder="little")
-        parts.append(bits.reshape(len(rows), count, width) @ weights)
-    return np.concatenate(parts)
+def _trouble(said: Sequence[str]) -> Trouble | None:
+    if not said:
+        return None
+    port, beat, text = said[0].split(" ", 2)
+    return Trouble(port, int(beat), f"in bulk simulation, {port}, beat {beat}: {text}")

@@ -11,12 +11,15 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fpgaq import resources, toolchain
 from fpgaq.errors import ToolError
 from fpgaq.processes import run_logged
 from fpgaq.verilator import FLAGS, MAKE_FLAGS, compile_model, tools
+
+if TYPE_CHECKING:
+    from fpgaq.cosim.bulk import BulkResult
 
 #: Samples that are also sent under random stalls, and again after a reset in mid-stream.
 STALLED_SAMPLES = 100
@@ -99,10 +102,13 @@ class SimulationResult:
         In order, by what is special about them, for example "under stalls".
     stale : int
         Cycles after a reset in mid-stream in which results were offered that should have been dropped.
+    bulk : BulkResult, optional
+        All samples, where they are more than go through the bench.
     """
 
     passes: Mapping[str, Observation]
     stale: int
+    bulk: BulkResult | None = None
 
     @property
     def stream(self) -> Observation:
