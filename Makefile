@@ -1,15 +1,19 @@
-# make demo   train and build designs/digits_mlp, with everything that needs
-# make test   lint, types and the whole test suite
+# make demo     train and build designs/digits_mlp, with everything that needs
+# make test     lint, types and the whole test suite
+# make designs  trains and builds every example; about half an hour
 
 PYTHON ?= python3
 VENV   ?= .venv
 JOBS   ?= 2
 
-.PHONY: demo test lint install clean
+.PHONY: demo designs test lint install clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
 	$(VENV)/bin/fpgaq build designs/digits_mlp
+
+designs: $(VENV)/.installed
+	@set -e; for design in designs/*/; do $(VENV)/bin/fpgaq build $$design; done
 
 test: lint
 	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadgroup

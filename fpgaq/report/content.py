@@ -17,10 +17,11 @@ from fpgaq.gates import Gate
 from fpgaq.hls.freeze import Decision
 from fpgaq.ir.activity import Activity
 from fpgaq.ir.node import Node
-from fpgaq.ir.ops import Affine, GatedMatMul, MatMul
+from fpgaq.ir.ops import Affine, GatedMatMul, MatMul, Staircases
 from fpgaq.ir.types import FixedType
 from fpgaq.rtl.dataflow import LayerHardware
 from fpgaq.rtl.folded_matrix import FoldedMatrix
+from fpgaq.rtl.gated_engine import GatedEngine
 from fpgaq.rtl.hardware import Hardware
 from fpgaq.rtl.timetable import Timetable
 from fpgaq.rtl.unrolled_layer import UnrolledLayer
@@ -118,7 +119,7 @@ def _spread(prefix: str, cycles: Sequence[int]) -> dict[str, int | float | None]
 
 
 def resources(design: Design, synthesis: Synthesis | None) -> dict[str, Any] | None:
-    """Return LUT, FF, DSP, BRAM of the whole and of every layer."""
+    """Return LUT, FF, DSP, BRAM of the whole, of every layer and of every module."""
     if synthesis is None:
         return None
     layers: dict[str, dict[str, int]] = {}
@@ -131,6 +132,7 @@ def resources(design: Design, synthesis: Synthesis | None) -> dict[str, Any] | N
         "total": synthesis.total.to_json(),
         "total_is_sum": synthesis.total_is_sum,
         "layers": layers,
+        "modules": {b.hardware.name: synthesis.layers[b.hardware.name].to_json() for b in design.hardware.blocks},
     }
 
 
@@ -141,6 +143,7 @@ def layers(design: Design, activities: Sequence[Activity]) -> list[dict[str, Any
     for block in design.hardware.blocks:
         nodes = [n for n in design.graph.nodes.values() if n.layer == block.layer]
         matrix = next((n for n in nodes if isinstance(n, (MatMul, GatedMatMul, Affine))), None)
+        matrix = matrix if _has_weights(block.hardware) else None
         rows.append(
             {
                 "name": block.layer,
@@ -163,6 +166,13 @@ def layers(design: Design, activities: Sequence[Activity]) -> list[dict[str, Any
             }
         )
     return rows
+
+
+def _has_weights(hardware: LayerHardware) -> bool:
+    """Whether a module computes with the weights of its layer, and not only before or after."""
+    if isinstance(hardware, UnrolledLayer):
+        return any(isinstance(n, (MatMul, GatedMatMul, Affine, Staircases)) for n in hardware.nodes)
+    return isinstance(hardware, (FoldedMatrix, GatedEngine))
 
 
 def _storage(matrix: Weighted | None) -> dict[str, Any]:

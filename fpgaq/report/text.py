@@ -67,15 +67,13 @@ def _accuracy(report: dict[str, Any]) -> Table:
 
 def _layers(report: dict[str, Any]) -> Table:
     found = report["resources"]
-    table = _table("layer", "weights", "zeros", "reuse", "cycles", "II", *(title for _, title in _RESOURCES))
+    table = _table("module", "weights", "zeros", "reuse", "cycles", "II", *(title for _, title in _RESOURCES))
     for column in table.columns[1:]:
         column.justify = "right"
-    seen: set[str] = set()
     for row in report["layers"]:
-        counts = found["layers"].get(row["name"]) if found and row["name"] not in seen else None
-        seen.add(row["name"])
+        counts = found["modules"].get(row["module"]) if found else None
         table.add_row(
-            row["name"],
+            row["module"].removeprefix(f"{report['name']}_"),
             _weights(row),
             "" if row["sparsity"] is None else f"{100 * row['sparsity']:.0f} %",
             str(row["reuse"]),
@@ -84,7 +82,7 @@ def _layers(report: dict[str, Any]) -> Table:
             *(str(counts[key]) if counts else "" for key, _ in _RESOURCES),
         )
     if found:
-        title = f"total {found['family']}{', sum of layers' if found['total_is_sum'] else ''}"
+        title = f"total {found['family']}{', sum of modules' if found['total_is_sum'] else ''}"
         timing = report["timing"]
         cycles = (str(timing["predicted_latency_cycles"]), str(timing["predicted_ii_cycles"]))
         table.add_section()

@@ -69,7 +69,13 @@ REPORT: dict[str, Any] = {
         "outputs": [CYCLES],
         "clock_period_ns": 4.0,
     },
-    "resources": {"family": "xc7", "total": COUNTS, "total_is_sum": False, "layers": {"fc1": COUNTS}},
+    "resources": {
+        "family": "xc7",
+        "total": COUNTS,
+        "total_is_sum": False,
+        "layers": {"fc1": COUNTS},
+        "modules": {"net_fc1": COUNTS, "net_fc1_relu": COUNTS},
+    },
     "layers": [
         ROW,
         {**ROW, "module": "net_fc1_relu", "weight_type": None, "format": None, "weight_bits": None, "sparsity": None},
