@@ -188,7 +188,7 @@ def sim(
 ) -> None:
     """Repeat the C++ and RTL gates of a built folder on other or more inputs, a whole test set for example.
 
-    Of more than 1000 samples the first 1000 also test the protocol of the streams, under stalls and after a reset.
+    Of many samples the first ones, 1000 at most, also test the protocol of the streams, under stalls and resets.
     """
 
     def run() -> int:

@@ -16,7 +16,7 @@ from fpgaq.bundles import Bundle, bundled, rows, samples
 from fpgaq.config import Options, make_options
 from fpgaq.cosim import Observation, Simulation, SimulationResult
 from fpgaq.cosim.bulk import BulkResult, BulkSimulation
-from fpgaq.cosim.rtl_gate import BENCH_SAMPLES, rtl_gate
+from fpgaq.cosim.rtl_gate import bench_samples, rtl_gate
 from fpgaq.errors import ConfigError, GateError
 from fpgaq.folding import write_folding
 from fpgaq.gates import Gate, Mismatch, compare_outputs, first_difference
@@ -213,8 +213,9 @@ class Design:
         It ends with the first beat of the first result.
         """
         codes = bundled(self._codes(x, raw))
-        stream = self.simulate(rows(codes, 0, BENCH_SAMPLES)).stream
-        bulk = self.simulate_bulk(codes) if samples(codes) > BENCH_SAMPLES else None
+        few = bench_samples(self.hardware.ii)
+        stream = self.simulate(rows(codes, 0, few)).stream
+        bulk = self.simulate_bulk(codes) if samples(codes) > few else None
         if stream.violation is not None:
             raise GateError(f"design {self.name!r}: the simulated hardware is wrong at {stream.violation}")
         if bulk is not None and bulk.trouble is not None:
@@ -327,7 +328,7 @@ class Design:
     def rtl_gate(self, codes: Bundle) -> tuple[Gate, SimulationResult]:
         """SystemVerilog against golden: values, under stalls, after a reset; latency and II against the prediction.
 
-        Of more than a thousand samples the first ones go through all of this, and all of them through the hardware.
+        Of more samples than `bench_samples` the first ones go through all of this, all of them through the hardware.
         """
         return rtl_gate(self, codes)
 

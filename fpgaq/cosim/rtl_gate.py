@@ -1,6 +1,6 @@
 """The gate of the SystemVerilog: the golden model's codes, the protocol of the streams, the predicted cycles.
 
-cocotb sends at most `BENCH_SAMPLES`, with stalls and resets; where there are more, a compiled driver sends all of them.
+cocotb sends the first samples, with stalls and resets; where there are more, a compiled driver sends all of them.
 """
 
 from __future__ import annotations
@@ -24,15 +24,23 @@ if TYPE_CHECKING:
     from fpgaq.design import Design
 
 NAME = "rtl_vs_golden"
-BENCH_SAMPLES = 1000
+#: What cocotb sends at most, and in how many clocks: a large image takes so many of them that the compiled driver is
+#: sooner ready, its compilation included.
+_BENCH_SAMPLES, _BENCH_CLOCKS, _FEW_SAMPLES = 1000, 200_000, 16
+
+
+def bench_samples(ii: int) -> int:
+    """Return how many samples cocotb sends to a design, which takes one every `ii` clocks."""
+    return max(min(_BENCH_SAMPLES, _BENCH_CLOCKS // ii), _FEW_SAMPLES)
 
 
 def rtl_gate(design: Design, codes: Bundle) -> tuple[Gate, SimulationResult]:
     """Compare the simulated hardware of a design with its golden model; see `Design.rtl_gate`."""
-    bench = rows(codes, 0, BENCH_SAMPLES)
+    few = bench_samples(design.hardware.ii)
+    bench = rows(codes, 0, few)
     table = design.hardware.timetable(input_codes(design.graph, bench))
     gate, result = _compared_bench(design, bench, table)
-    if gate.passed and samples(codes) > BENCH_SAMPLES:
+    if gate.passed and samples(codes) > few:
         bulk = design.simulate_bulk(codes)
         gate, result = _compared_bulk(design, codes, bulk), dataclasses.replace(result, bulk=bulk)
     return dataclasses.replace(gate, timetable=table), result

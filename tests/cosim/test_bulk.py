@@ -171,6 +171,10 @@ def test_a_wrong_protocol_beyond_the_bench_fails_the_gate(
     assert gate.first_mismatch.note == "in bulk simulation, m_axis, beat 1234: tlast is wrong"
 
 
+def test_large_images_leave_the_bench_sooner() -> None:
+    assert [rtl_gate.bench_samples(ii) for ii in (1, 200, 201, 1156, 10**6)] == [1000, 1000, 995, 173, 16]
+
+
 def test_results_of_many_samples_are_those_of_the_driver(many: IntArray, unrolled: Design) -> None:
     found, latency = unrolled.rtl(many, raw=True)
     assert np.array_equal(found, golden.run(unrolled.graph, [many])[0])
