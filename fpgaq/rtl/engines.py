@@ -14,6 +14,7 @@ from fpgaq.rtl.dataflow import LayerHardware
 from fpgaq.rtl.folded_matrix import FoldedMatrix
 from fpgaq.rtl.stream_collect import StreamCollect
 from fpgaq.rtl.stream_pad import StreamPad
+from fpgaq.rtl.stream_reduce import StreamReduce
 from fpgaq.rtl.stream_window import StreamWindow
 
 #: More clocks than anything takes.
@@ -60,7 +61,8 @@ def make_engine(hardware: LayerHardware, cycles: Sequence[int] | None = None) ->
     """
     if isinstance(hardware, StreamPad):
         return Margin(hardware.margin, hardware.early)
-    gives = hardware.gives if isinstance(hardware, (FoldedMatrix, StreamCollect, StreamWindow)) else (True,)
+    changing = (FoldedMatrix, StreamCollect, StreamReduce, StreamWindow)
+    gives = hardware.gives if isinstance(hardware, changing) else (True,)
     return Pipeline(hardware.latency, hardware.ii, cycles, gives)
 
 

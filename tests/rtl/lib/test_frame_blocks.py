@@ -1,4 +1,4 @@
-"""Blocks that change the beats of a frame: margins, windows and collecting, in every clock under every kind of stall.
+"""Blocks that change the beats of a frame (margins, windows, collecting, reducing), in every clock under every stall.
 
 All instances are fed from one stream in one build. What each took and gave is compared with the integer operations, and
 its handshakes with its model in every clock.
@@ -25,21 +25,22 @@ from fpgaq.rtl.engines import make_engine
 from fpgaq.rtl.hardware import make_hardware
 from fpgaq.rtl.stream_collect import StreamCollect
 from fpgaq.rtl.stream_pad import StreamPad
+from fpgaq.rtl.stream_reduce import StreamReduce
 from fpgaq.rtl.stream_window import StreamWindow
 from fpgaq.rtl.words import unpack
 from fpgaq.synth import simulate
 
 LIBRARY = resources.rtl_library()
-BLOCKS = ("stream_pad", "stream_window", "stream_collect")
+BLOCKS = ("stream_pad", "stream_window", "stream_collect", "stream_reduce")
 SIGNALS = ("in_ready", "out_valid", "out_last", "out_data")
 Cycle = dict[str, int]
 
 
 @dataclass(frozen=True)
 class Case:
-    """A block, shape and type of its frames, and the operation that it computes; None puts a frame in one beat."""
+    """A block, shape and type of its frames, and the operation that it computes; None makes a frame one beat."""
 
-    hardware: StreamPad | StreamWindow | StreamCollect
+    hardware: StreamPad | StreamWindow | StreamCollect | StreamReduce
     shape: tuple[int, ...]
     type: FixedType
     node: Pad | Windows | None
@@ -64,10 +65,15 @@ class Case:
 
     @property
     def out_type(self) -> FixedType:
+        if isinstance(self.hardware, StreamReduce):
+            return self.hardware.result_type
         return self.type if self.node is None else self.node.type
 
     def compute(self, x: IntArray) -> IntArray:
         """Frames of pixels as frames of beats, (frames, beats, elements)."""
+        if isinstance(self.hardware, StreamReduce):
+            pixels = x.reshape(len(x), -1, x.shape[-1])
+            return (pixels.max if self.hardware.largest else pixels.sum)(axis=1, keepdims=True)
         if self.node is None:
             return x.reshape(len(x), 1, -1)
         out = self.node.evaluate([x])
@@ -127,7 +133,14 @@ def collect(name: str, shape: tuple[int, ...], width: int) -> Case:
     return Case(StreamCollect(name, width * shape[-1], beats), shape, type_, None)
 
 
+def reduce(name: str, shape: tuple[int, ...], type_: FixedType, wanted: FixedType, largest: bool) -> Case:
+    """The largest or the sum, whose type may be wider than it must be."""
+    beats = int(np.prod(shape[:-1]))
+    return Case(StreamReduce(name, shape[-1], type_, wanted, beats, largest), shape, type_, None)
+
+
 def cases() -> list[Case]:
+    signed, unsigned, bit = FixedType(3, 0, True), FixedType(3, 0, False), FixedType(1, 0, False)
     return [
         pad("p_all", (3, 4, 2), (1, 1), (1, 1)),
         pad("p_early", (3, 2, 1), (1, 2), (0, 1), early=True),
@@ -167,6 +180,14 @@ def cases() -> list[Case]:
         collect("c_image", (2, 3, 2), 3),
         collect("c_two", (2, 1), 1),
         collect("c_series", (5, 3), 4),
+        reduce("r_sum", (2, 3, 2), unsigned, FixedType(6, 0, False), False),
+        reduce("r_sum_signed", (5, 3), signed, FixedType(6, 0, True), False),
+        reduce("r_sum_wide", (2, 1), signed, FixedType(9, 0, True), False),
+        reduce("r_count", (7, 1), bit, FixedType(3, 0, False), False),
+        reduce("r_max", (2, 3, 2), unsigned, unsigned, True),
+        reduce("r_max_signed", (5, 3), signed, signed, True),
+        reduce("r_max_wide", (3, 1), signed, FixedType(4, 0, True), True),
+        reduce("r_any", (4, 2), bit, bit, True),
     ]
 
 
@@ -282,6 +303,10 @@ FAULTS = [
     ("stream_pad", "&& !(EARLY && started)", "&& !EARLY"),
     ("stream_collect", "last_beat ? '0", "last_beat ? 1"),
     ("stream_collect", "out_ready | ~out_valid", "1'b1"),
+    ("stream_reduce", "first_beat ? '0 : result", "result"),
+    ("stream_reduce", "last_beat ? '0", "last_beat ? 1"),
+    ("stream_reduce", "out_ready | ~out_valid", "1'b1"),
+    ("stream_reduce", "SIGNED & in_data", "1'b0 & in_data"),
 ]
 
 
@@ -291,6 +316,7 @@ def test_planted_faults_are_found(tmp_path: Path) -> None:
         "stream_window": window("w", (6, 7, 1), (3, 3), (2, 3)),
         "stream_pad": pad("p", (3, 4, 2), (1, 1), (1, 1), early=True),
         "stream_collect": collect("c", (2, 3, 2), 3),
+        "stream_reduce": reduce("r", (5, 3), FixedType(3, 0, True), FixedType(6, 0, True), False),
     }
     found = [
         Case(type(case.hardware)(**{**vars(case.hardware), "name": f"f{k}"}), case.shape, case.type, case.node)
@@ -324,6 +350,9 @@ def test_planted_faults_are_found(tmp_path: Path) -> None:
         ("stream_window", "DILATION_H(2)", "the window is larger than the frame"),
         ("stream_collect", "BEATS(1)", "BEATS must be at least 2"),
         ("stream_collect", "WIDTH(0)", "WIDTH must be at least 1"),
+        ("stream_reduce", "BEATS(1)", "BEATS must be at least 2"),
+        ("stream_reduce", "IN_W(0)", "CHANNELS and IN_W must be at least 1"),
+        ("stream_reduce", "OUT_W(2)", "OUT_W must be at least IN_W"),
     ],
 )
 def test_wrong_parameters_stop_elaboration(block: str, parameters: str, message: str, tmp_path: Path) -> None:

@@ -1,0 +1,79 @@
+"""The sum or the largest of every channel of a frame, pixel by pixel: an instance of the library block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fpgaq.ir.types import FixedType
+from fpgaq.rtl.unrolled_layer import stream_ports
+from fpgaq.rtl.verilog import Module, instance
+
+
+@dataclass(frozen=True)
+class StreamReduce:
+    """Hardware that brings a frame to one pixel.
+
+    Parameters
+    ----------
+    name : str
+        Module name.
+    channels : int
+        Elements of a pixel.
+    type, result_type : FixedType
+        Of the elements, and of the results.
+    beats : int
+        Pixels of a frame.
+    largest : bool
+        Whether results are maxima; they are sums else.
+    """
+
+    name: str
+    channels: int
+    type: FixedType
+    result_type: FixedType
+    beats: int
+    largest: bool
+
+    @property
+    def gives(self) -> tuple[bool, ...]:
+        """Whether the result is complete with each pixel."""
+        return (*[False] * (self.beats - 1), True)
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the last pixel accepted to the result."""
+        return 1
+
+    @property
+    def ii(self) -> int:
+        """Cycles between pixels."""
+        return 1
+
+    @property
+    def summary(self) -> str:
+        """One line for headers and reports."""
+        return f"{'largest' if self.largest else 'sum'} of {self.beats} pixels, {self.channels} channels"
+
+    def modules(self) -> list[Module]:
+        """Return the module."""
+        bits = self.channels * self.type.width, self.channels * self.result_type.width
+        module = Module(
+            self.name,
+            [
+                f"{self.name}: {self.summary}.",
+                f"Input   {self.channels} x {self.type} a pixel, channel 0 in the low bits.",
+                f"Output  {self.channels} x {self.result_type}.",
+                "Latency 1 cycle, II 1 cycle a pixel.",
+            ],
+            stream_ports(*bits),
+        )
+        parameters: dict[str, object] = {
+            "CHANNELS": self.channels,
+            "IN_W": self.type.width,
+            "SIGNED": f"1'b{int(self.type.signed)}",
+            "OUT_W": self.result_type.width,
+            "BEATS": self.beats,
+            "LARGEST": f"1'b{int(self.largest)}",
+        }
+        module.body = [instance("stream_reduce", "pixels", {p.name: p.name for p in module.ports}, parameters)]
+        return [module]
