@@ -21,7 +21,7 @@ from fpgaq.cosim.packing import packed, unpacked
 from fpgaq.cosim.verdict import Trouble
 from fpgaq.ir.types import IntArray
 from fpgaq.processes import run_logged
-from fpgaq.verilator import BULK_FLAGS, BULK_MAKE_FLAGS, compile_bulk, tools
+from fpgaq.verilator import BULK_FLAGS, MAKE_FLAGS, compile_bulk, tools
 
 if TYPE_CHECKING:
     from fpgaq.rtl.top import Endpoint
@@ -102,7 +102,7 @@ class BulkSimulation:
         return "\n".join([*lines, ""])
 
     def _key(self) -> str:
-        facts = (self.top, self._ports(), *tools(), *BULK_FLAGS, *BULK_MAKE_FLAGS, self._driver.read_text())
+        facts = (self.top, self._ports(), *tools(), *BULK_FLAGS, *MAKE_FLAGS, self._driver.read_text())
         digest = hashlib.sha256("\0".join(facts).encode())
         for source in self.sources:
             digest.update(source.name.encode() + b"\0" + source.read_bytes())
