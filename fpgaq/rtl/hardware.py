@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import re
 import shutil
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,27 +14,17 @@ from fpgaq import resources
 from fpgaq.errors import ConfigError, ModelError
 from fpgaq.ir import activity
 from fpgaq.ir.graph import Graph
-from fpgaq.ir.node import Bounds, Node, Operand, frozen_array
-from fpgaq.ir.ops import ArgMax, GatedMatMul, MatMul, Pad, Reshape, Softmax, Windows
 from fpgaq.ir.passes import optimize
 from fpgaq.ir.types import IntArray
-from fpgaq.rtl.argmax_layer import ArgMaxLayer
-from fpgaq.rtl.dataflow import Block, Dataflow, LayerHardware
-from fpgaq.rtl.delays import MODELS, adder_inputs
+from fpgaq.rtl.dataflow import Block, Dataflow
+from fpgaq.rtl.delays import MODELS
 from fpgaq.rtl.fifo_depths import with_fifos
-from fpgaq.rtl.folded_matrix import FoldedMatrix
 from fpgaq.rtl.frames import beats
 from fpgaq.rtl.gated_engine import GatedEngine
-from fpgaq.rtl.input_bits import known_levels
-from fpgaq.rtl.softmax_layer import SoftmaxLayer
-from fpgaq.rtl.stages import Layer, split, streams
-from fpgaq.rtl.stream_collect import StreamCollect
-from fpgaq.rtl.stream_pad import StreamPad
-from fpgaq.rtl.stream_window import StreamWindow
+from fpgaq.rtl.layer_blocks import BlockMaker
+from fpgaq.rtl.stages import streams
 from fpgaq.rtl.timetable import Pace, Timetable, paces, timetable
 from fpgaq.rtl.top import Endpoint, top_module
-from fpgaq.rtl.unroll import rounding_half
-from fpgaq.rtl.unrolled_layer import UnrolledLayer
 from fpgaq.rtl.verilog import Module, identifiers
 
 
@@ -60,115 +48,12 @@ class Hardware:
     @cached_property
     def blocks(self) -> list[Block]:
         """The modules, in topological order."""
-        layers, made = split(self.optimized), streams(self.optimized)
-        readers = Counter([*(i for layer in layers for i in layer.inputs), *(made[o] for o in self.optimized.outputs)])
-        collected = {layer.output: layer for layer in layers if isinstance(layer.nodes[0], Reshape)}
-        found: list[Block] = []
-        for layer in layers:
-            before = collected.get(layer.inputs[0])
-            if before is not None and readers[before.output] == 1 and layer.matrix is not None:
-                pixels = self._collected(before)
-                if FoldedMatrix.takes(layer.matrix, pixels):  # it needs no vector: pixels are multiplied as they come
-                    found = [block for block in found if block.output != before.output]
-                    found += self._folded(dataclasses.replace(layer, inputs=before.inputs), layer.matrix, pixels)
-                    continue
-            found += self._blocks(layer)
-        return found
-
-    def _collected(self, layer: Layer) -> int:
-        """Return the beats that a reshape makes one of."""
-        return beats(self.optimized, layer.nodes[0].inputs[0]) // layer.beats
+        return BlockMaker(self.optimized, self.clock_period, self.family).blocks()
 
     @cached_property
     def optimized(self) -> Graph:
         """The graph that is built: the same outputs, without what the hardware does not need."""
         return optimize(self.graph)
-
-    def _blocks(self, layer: Layer) -> list[Block]:
-        def block(hardware: LayerHardware) -> Block:
-            width, count = layer.result.type.width, layer.n_out
-            return Block(
-                hardware, layer.nodes[0].layer, layer.inputs, layer.output, width, count, layer.output, layer.beats
-            )
-
-        matrix, first = layer.matrix, layer.nodes[0]
-        if isinstance(first, Pad):
-            return [block(StreamPad(layer.name, first, layer.source, self._margin_may_be_early(first)))]
-        if isinstance(first, Windows):
-            return [block(StreamWindow(layer.name, first, layer.source))]
-        if isinstance(first, Reshape):
-            collected = self._collected(layer)
-            bits = layer.n_out // collected * layer.source.type.width
-            return [block(StreamCollect(layer.name, bits, collected))]
-        if isinstance(layer.nodes[0], ArgMax):
-            return [block(ArgMaxLayer(layer.name, layer.source, layer.result.type.width))]
-        if isinstance(layer.nodes[0], Softmax):
-            return [block(SoftmaxLayer(layer.name, layer.nodes[0], layer.source))]
-        if isinstance(layer.nodes[0], GatedMatMul) and layer.nodes[0].reuse > 1:
-            return self._gated(layer, layer.nodes[0])
-        if matrix is None or matrix.reuse == 1:
-            return [block(self._unrolled(layer.name, layer.nodes, layer.sources, layer.result, 0))]
-        return self._folded(layer, matrix)
-
-    def _margin_may_be_early(self, node: Pad) -> bool:
-        """Whether no window shows before a pixel of the frame has come."""
-        margin = StreamPad(node.name, node, self.optimized.operand(node.inputs[0])).margin
-        result = self.optimized.operand(node.name)
-        readers = self.optimized.consumers(node.name)
-        windows = [StreamWindow(r.name, r, result).gives for r in readers if isinstance(r, Windows)]
-        shown = any(any(gives[: margin.index(False)]) for gives in windows)
-        return len(windows) == len(readers) and node.name not in self.optimized.outputs and not shown
-
-    def _gated(self, layer: Layer, matrix: GatedMatMul) -> list[Block]:
-        """Return the engine, and what follows it elementwise."""
-        rest = layer.nodes[1:]
-        engine = GatedEngine(f"{layer.name}_matrix" if rest else layer.name, matrix, layer.source)
-        if not rest:
-            width = matrix.type.width
-            return [Block(engine, matrix.layer, layer.inputs, layer.output, width, matrix.n_out, layer.output)]
-        result = self.optimized.operand(matrix.name)
-        unrolled = self._unrolled(layer.name, rest, [result], layer.result, 0)
-        width = layer.result.type.width
-        return [
-            Block(engine, matrix.layer, layer.inputs, matrix.name, result.type.width, matrix.n_out, matrix.name),
-            Block(unrolled, matrix.layer, (matrix.name,), layer.output, width, layer.n_out, layer.output),
-        ]
-
-    def _folded(self, layer: Layer, matrix: MatMul, pixels: int = 1) -> list[Block]:
-        """Return the matrix, whose input comes in so many beats, and what follows it elementwise."""
-        rest = layer.nodes[1:]
-        half = rounding_half(layer.nodes, 0)
-        levels = known_levels(self.optimized.nodes, matrix.inputs[0])
-        name = f"{layer.name}_matrix" if rest else layer.name
-        folded = FoldedMatrix(name, matrix, layer.source, half, levels, pixels=pixels)
-        acc = folded.result_type
-        if not rest:
-            count = matrix.n_out
-            return [
-                Block(folded, matrix.layer, layer.inputs, layer.output, acc.width, count, layer.output, layer.beats)
-            ]
-        exact = self.optimized.bounds[matrix.name].channels
-        shifted = Bounds(frozen_array(exact.lo + half), frozen_array(exact.hi + half))
-        unrolled = self._unrolled(layer.name, rest, [Operand(acc, shifted)], layer.result, half)
-        inner, width = f"{layer.output}: sums", layer.result.type.width
-        return [
-            Block(folded, matrix.layer, layer.inputs, inner, acc.width, matrix.n_out, None, layer.beats),
-            Block(unrolled, matrix.layer, (inner,), layer.output, width, layer.n_out, layer.output, layer.beats),
-        ]
-
-    def _unrolled(
-        self, name: str, nodes: Sequence[Node], sources: Sequence[Operand], result: Operand, half: int
-    ) -> UnrolledLayer:
-        return UnrolledLayer(
-            name,
-            nodes,
-            sources,
-            result,
-            self.clock_period,
-            MODELS[self.family],
-            adder_inputs(self.family),
-            half,
-        )
 
     @cached_property
     def flow(self) -> Dataflow:

@@ -1,0 +1,183 @@
+"""From the hardware layers of a graph to the modules that build them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fpgaq.ir.graph import Graph
+from fpgaq.ir.node import Bounds, Node, Operand, frozen_array
+from fpgaq.ir.ops import ArgMax, GatedMatMul, MatMul, Pad, Reshape, Softmax, WindowAverage, WindowMax, Windows
+from fpgaq.ir.types import FixedType
+from fpgaq.rtl.argmax_layer import ArgMaxLayer
+from fpgaq.rtl.dataflow import Block, LayerHardware
+from fpgaq.rtl.delays import MODELS, adder_inputs
+from fpgaq.rtl.folded_matrix import FoldedMatrix
+from fpgaq.rtl.frames import beats
+from fpgaq.rtl.gated_engine import GatedEngine
+from fpgaq.rtl.input_bits import known_levels
+from fpgaq.rtl.softmax_layer import SoftmaxLayer
+from fpgaq.rtl.stages import Layer, split, streams
+from fpgaq.rtl.stream_collect import StreamCollect
+from fpgaq.rtl.stream_pad import StreamPad
+from fpgaq.rtl.stream_reduce import StreamReduce
+from fpgaq.rtl.stream_window import StreamWindow
+from fpgaq.rtl.unroll import rounding_half
+from fpgaq.rtl.unrolled_layer import UnrolledLayer
+
+
+@dataclass(frozen=True)
+class BlockMaker:
+    """Makes the modules of a graph.
+
+    Parameters
+    ----------
+    graph : Graph
+    clock_period : float
+        Clock target in ns.
+    family : str
+        FPGA family, for the delay model and the kind of adders.
+    """
+
+    graph: Graph
+    clock_period: float
+    family: str
+
+    def blocks(self) -> list[Block]:
+        """Return the modules, in topological order."""
+        layers, made = split(self.graph), streams(self.graph)
+        readers = Counter([*(i for layer in layers for i in layer.inputs), *(made[o] for o in self.graph.outputs)])
+        collected = {layer.output: layer for layer in layers if isinstance(layer.nodes[0], Reshape)}
+        found: list[Block] = []
+        for layer in layers:
+            before = collected.get(layer.inputs[0])
+            streamed = self._streamed(layer, before) if before is not None and readers[before.output] == 1 else []
+            if before is not None and streamed:
+                found = [block for block in found if block.output != before.output]
+            found += streamed or self._blocks(layer)
+        return found
+
+    def _streamed(self, layer: Layer, before: Layer) -> list[Block]:
+        """Return what a layer needs that takes pixels as they come, if it can do without the vector that they make."""
+        pixels, first = self._collected(before), layer.nodes[0]
+        given = dataclasses.replace(layer, inputs=before.inputs)
+        if isinstance(first, MatMul) and FoldedMatrix.takes(first, pixels):
+            return self._folded(given, first, pixels)
+        if isinstance(first, (WindowAverage, WindowMax)) and first.positions == pixels:
+            return self._reduced(given, first)
+        return []
+
+    def _collected(self, layer: Layer) -> int:
+        """Return the beats that a reshape makes one of."""
+        return beats(self.graph, layer.nodes[0].inputs[0]) // layer.beats
+
+    def _blocks(self, layer: Layer) -> list[Block]:
+        matrix, first = layer.matrix, layer.nodes[0]
+        if isinstance(first, GatedMatMul) and first.reuse > 1:
+            return self._gated(layer, first)
+        if matrix is not None and matrix.reuse > 1:
+            return self._folded(layer, matrix)
+        return [self._block(layer, self._hardware(layer), layer.inputs)]
+
+    def _hardware(self, layer: Layer) -> LayerHardware:
+        """Return the module of a layer that is one."""
+        first = layer.nodes[0]
+        if isinstance(first, Pad):
+            return StreamPad(layer.name, first, layer.source, self._margin_may_be_early(first))
+        if isinstance(first, Windows):
+            return StreamWindow(layer.name, first, layer.source)
+        if isinstance(first, Reshape):
+            collected = self._collected(layer)
+            return StreamCollect(layer.name, layer.n_out // collected * layer.source.type.width, collected)
+        if isinstance(first, ArgMax):
+            return ArgMaxLayer(layer.name, layer.source, layer.result.type.width)
+        if isinstance(first, Softmax):
+            return SoftmaxLayer(layer.name, first, layer.source)
+        return self._unrolled(layer.name, layer.nodes, layer.sources, layer.result, 0)
+
+    def _margin_may_be_early(self, node: Pad) -> bool:
+        """Whether no window shows before a pixel of the frame has come."""
+        margin = StreamPad(node.name, node, self.graph.operand(node.inputs[0])).margin
+        result = self.graph.operand(node.name)
+        readers = self.graph.consumers(node.name)
+        windows = [StreamWindow(r.name, r, result).gives for r in readers if isinstance(r, Windows)]
+        shown = any(any(gives[: margin.index(False)]) for gives in windows)
+        return len(windows) == len(readers) and node.name not in self.graph.outputs and not shown
+
+    def _gated(self, layer: Layer, matrix: GatedMatMul) -> list[Block]:
+        """Return the engine, and what follows it elementwise."""
+        rest = layer.nodes[1:]
+        engine = GatedEngine(f"{layer.name}_matrix" if rest else layer.name, matrix, layer.source)
+        if not rest:
+            return [self._block(layer, engine, layer.inputs)]
+        result = self.graph.operand(matrix.name)
+        unrolled = self._unrolled(layer.name, rest, [result], layer.result, 0)
+        return [
+            self._inner(layer, engine, matrix.name, result, matrix.name),
+            self._block(layer, unrolled, (matrix.name,)),
+        ]
+
+    def _folded(self, layer: Layer, matrix: MatMul, pixels: int = 1) -> list[Block]:
+        """Return the matrix, whose input comes in so many beats, and what follows it elementwise."""
+        rest = layer.nodes[1:]
+        half = rounding_half(layer.nodes, 0)
+        levels = known_levels(self.graph.nodes, matrix.inputs[0])
+        name = f"{layer.name}_matrix" if rest else layer.name
+        folded = FoldedMatrix(name, matrix, layer.source, half, levels, pixels=pixels)
+        exact = self.graph.bounds[matrix.name].channels
+        if not rest:
+            return [self._inner(layer, folded, layer.output, Operand(folded.result_type, exact), layer.output)]
+        sums = Operand(folded.result_type, Bounds(frozen_array(exact.lo + half), frozen_array(exact.hi + half)))
+        unrolled = self._unrolled(layer.name, rest, [sums], layer.result, half)
+        inner = f"{layer.output}: sums"
+        return [self._inner(layer, folded, inner, sums), self._block(layer, unrolled, (inner,))]
+
+    def _reduced(self, layer: Layer, node: WindowAverage | WindowMax) -> list[Block]:
+        """Return sums or maxima of a whole frame, and what follows them elementwise."""
+        frame = self.graph.operand(self.graph.nodes[node.inputs[0]].inputs[0])
+        pixels = [end.reshape(-1, end.shape[-1]) for end in frame.bounds]
+        largest = isinstance(node, WindowMax)
+        lo, hi = (end.max(axis=0) if largest else end.sum(axis=0) for end in pixels)
+        covered = FixedType.from_interval(min(lo.min(), frame.type.min), max(hi.max(), frame.type.max), frame.type.frac)
+        results = Operand(covered, Bounds(frozen_array(lo), frozen_array(hi)))
+        # What is left of an average is the division.
+        rest = layer.nodes[1:] if largest else (dataclasses.replace(node, positions=1), *layer.nodes[1:])
+        name = f"{layer.name}_frame" if rest else layer.name
+        hardware = StreamReduce(name, lo.size, frame.type, covered, len(pixels[0]), largest)
+        if not rest:
+            return [self._block(layer, hardware, layer.inputs)]
+        inner = f"{layer.output}: frame"
+        unrolled = self._unrolled(layer.name, rest, [results], layer.result, 0)
+        return [self._inner(layer, hardware, inner, results), self._block(layer, unrolled, (inner,))]
+
+    def _block(self, layer: Layer, hardware: LayerHardware, inputs: tuple[str, ...]) -> Block:
+        """Return the module that gives the result of a layer."""
+        width = layer.result.type.width
+        return Block(
+            hardware, layer.nodes[0].layer, inputs, layer.output, width, layer.n_out, layer.output, layer.beats
+        )
+
+    def _inner(
+        self, layer: Layer, hardware: LayerHardware, output: str, result: Operand, probe: str | None = None
+    ) -> Block:
+        """Return a module whose result the same layer goes on with."""
+        width, count = result.type.width, int(np.size(result.bounds.lo))
+        return Block(hardware, layer.nodes[0].layer, layer.inputs, output, width, count, probe, layer.beats)
+
+    def _unrolled(
+        self, name: str, nodes: Sequence[Node], sources: Sequence[Operand], result: Operand, half: int
+    ) -> UnrolledLayer:
+        return UnrolledLayer(
+            name,
+            nodes,
+            sources,
+            result,
+            self.clock_period,
+            MODELS[self.family],
+            adder_inputs(self.family),
+            half,
+        )
