@@ -109,9 +109,10 @@ def _stages(layer: UnrolledLayer, clock_period: float) -> int:
 
 
 def _data_ports(layer: UnrolledLayer) -> list[Port]:
-    n_in, n_out = layer.source.bounds.lo.size, layer.result.bounds.lo.size
+    (source,) = layer.sources
+    n_in, n_out = source.bounds.lo.size, layer.result.bounds.lo.size
     return [
-        Port("input", "in_data", n_in * layer.source.type.width),
+        Port("input", "in_data", n_in * source.type.width),
         Port("output", "out_data", n_out * layer.result.type.width),
     ]
 

@@ -155,9 +155,8 @@ def split(graph: Graph) -> list[Layer]:
 
 def _title(first: Node, parts: Mapping[str, int]) -> str:
     """Return the name of a hardware layer: the model's layer, and what in it arranges pixels for the rest."""
-    if parts[first.layer] > 1 and isinstance(first, (Pad, Windows)):
-        return f"{first.layer}_{'pad' if isinstance(first, Pad) else 'window'}"
-    return first.layer
+    arranging = {Pad: "pad", Windows: "window", Reshape: "collect"}.get(type(first))
+    return f"{first.layer}_{arranging}" if arranging and parts[first.layer] > 1 else first.layer
 
 
 def _needed(graph: Graph) -> list[Node]:
