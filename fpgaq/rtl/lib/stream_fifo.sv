@@ -2,6 +2,8 @@
 //
 // Function   First in, first out. in_ready comes from a register: a full buffer takes nothing in the cycle in which a word
 //            leaves, so DEPTH must be one more than the words that wait at full speed.
+//            Up to 64 words the memory is LUT RAM, beyond block RAM, which is read a cycle ahead; a word that is
+//            written in that cycle goes past it.
 // Latency    1 cycle.             II  1 cycle.
 // Parameters WIDTH  bits of a word.
 //            DEPTH  words, at least 2.
@@ -28,19 +30,19 @@ module stream_fifo #(
         $error("stream_fifo: DEPTH must be at least 2");
     end
 
-    logic [WIDTH-1:0] words [DEPTH];
-    logic [ADDRESS_W-1:0] head, tail;
+    logic [ADDRESS_W-1:0] head, tail, head_after;
     logic full, push, pop;
 
     assign in_ready = ~full;
     assign push     = in_valid & in_ready;
     assign pop      = out_valid & out_ready;
-    assign out_data = words[head];
 
     // Equal addresses mean empty or full, whichever came last.
     function automatic logic [ADDRESS_W-1:0] next(input logic [ADDRESS_W-1:0] address);
         next = address == ADDRESS_W'(DEPTH - 1) ? '0 : address + 1'b1;
     endfunction
+
+    assign head_after = pop ? next(head) : head;
 
     always_ff @(posedge clk) begin
         if (!rst_n) begin
@@ -49,14 +51,30 @@ module stream_fifo #(
             full      <= 1'b0;
             out_valid <= 1'b0;
         end else begin
-            if (pop) head <= next(head);
+            head <= head_after;
             if (push) tail <= next(tail);
             if (push != pop) begin
                 full      <= push & (next(tail) == head);
                 out_valid <= push | (next(head) != tail);
             end
         end
-        if (push) words[tail] <= in_data;
+    end
+
+    if (DEPTH <= 64) begin : g_shallow
+        logic [WIDTH-1:0] words [DEPTH];
+        assign out_data = words[head];
+        always_ff @(posedge clk) if (push) words[tail] <= in_data;
+    end else begin : g_deep
+        (* no_rw_check, ram_style = "block" *) logic [WIDTH-1:0] words [DEPTH];
+        logic [WIDTH-1:0] read, passed;
+        logic past;
+        assign out_data = past ? passed : read;
+        always_ff @(posedge clk) begin
+            if (push) words[tail] <= in_data;
+            read   <= words[head_after];
+            passed <= in_data;
+            past   <= push & (tail == head_after);
+        end
     end
 
 endmodule

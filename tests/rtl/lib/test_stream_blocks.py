@@ -210,7 +210,7 @@ def instances(wanted: str = "") -> tuple[list[Instance], list[Module]]:
     ]
     found += [
         Instance(f"fifo{n}x{w}", f"stream_fifo #(.WIDTH({w + 1}), .DEPTH({n}))", w, w, same, packs_last=True)
-        for n, w in ((2, 1), (3, 8), (4, 33), (9, 130))
+        for n, w in ((2, 1), (3, 8), (4, 33), (9, 130), (65, 9))
     ]
     found += [diamond(*parameters) for parameters in DIAMONDS]
     modules: list[Module] = []
