@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,11 +20,14 @@ from fpgaq.errors import GateError, ToolError
 from fpgaq.hls.compilable import compilable
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.types import IntArray
-from fpgaq.processes import run_logged, start_logged
+from fpgaq.processes import Logged, end_group, run_logged, start_logged
 
 #: Passes of GCC 12 and later that look for warnings about accesses, also under -w. Their time is quadratic in the
 #: length of a function.
 _ACCESS_ANALYSIS = tuple(f"-fdisable-tree-waccess{k}" for k in (1, 2, 3))
+
+#: Samples for which another process is started: it takes as long as hundreds of samples of a small network.
+_WORTH_A_PROCESS = 500
 
 
 @lru_cache
@@ -101,28 +104,51 @@ class Csim:
         """
         if not self.library.is_file():
             raise ToolError(f"{self.library} does not exist; build the design first")
-        outputs = {n: int(self.graph.bounds[n].lo.size) for n in self.graph.outputs}
-        sizes = {n: int(self.graph.bounds[n].lo.size) for n in self.traced} if trace else {}
+        traced = self.traced if trace else ()
+        values = self._values(codes)
+        samples = len(values[0])
+        workers = max(min(len(os.sched_getaffinity(0)), samples // _WORTH_A_PROCESS), 1)
+        bounds = [samples * k // workers for k in range(workers + 1)]
         with tempfile.TemporaryDirectory(prefix="fpgaq-csim-") as folder:
-            inputs, job, result = (Path(folder, f) for f in ("x.npz", "job.json", "y.npz"))
-            np.savez(inputs, *self._values(codes))
-            job.write_text(
-                json.dumps(
-                    {
-                        "name": self.graph.name,
-                        "inputs": str(inputs),
-                        "outputs": list(outputs.values()),
-                        "trace": sizes,
-                        "result": str(result),
-                    }
-                )
+            parts = [Path(folder, str(k)) for k in range(workers)]
+            running = [
+                self._start(part, [x[start:stop] for x in values], traced)
+                for part, start, stop in zip(parts, bounds, bounds[1:], strict=False)
+            ]
+            try:
+                for process in running:
+                    process.wait()
+            except BaseException:
+                for process in running:
+                    end_group(process.process)
+                raise
+            found = [self._results(part / "y.npz", traced) for part in parts]
+        return {name: self._codes(name, np.concatenate([part[name] for part in found])) for name in found[0]}
+
+    def _start(self, folder: Path, values: Sequence[np.ndarray], traced: Sequence[str]) -> Logged:
+        """Start the simulation of some samples in a process of its own."""
+        folder.mkdir()
+        inputs, job = folder / "x.npz", folder / "job.json"
+        np.savez(inputs, *values)
+        sizes = {name: int(self.graph.bounds[name].lo.size) for name in (*self.graph.outputs, *traced)}
+        job.write_text(
+            json.dumps(
+                {
+                    "name": self.graph.name,
+                    "inputs": str(inputs),
+                    "outputs": [sizes[name] for name in self.graph.outputs],
+                    "trace": {name: sizes[name] for name in traced},
+                    "result": str(folder / "y.npz"),
+                }
             )
-            command = [sys.executable, "-m", "fpgaq.hls._csim_worker", str(self.library.resolve()), str(job)]
-            run_logged(command, Path(folder, "csim.log"), "the C++ simulation")
-            with np.load(result) as data:
-                values = {n: data[f"y_{k}"] for k, n in enumerate(outputs)}
-                values |= {n: data[f"trace_{n}"] for n in sizes}
-        return {name: self._codes(name, v) for name, v in values.items()}
+        )
+        command = [sys.executable, "-m", "fpgaq.hls._csim_worker", str(self.library.resolve()), str(job)]
+        return start_logged(command, folder / "csim.log", "the C++ simulation")
+
+    def _results(self, path: Path, traced: Sequence[str]) -> dict[str, np.ndarray]:
+        with np.load(path) as data:
+            outputs = {name: data[f"y_{k}"] for k, name in enumerate(self.graph.outputs)}
+            return outputs | {name: data[f"trace_{name}"] for name in traced}
 
     def _values(self, codes: Bundle) -> list[np.ndarray]:
         arrays = unbundled(codes, [node.name for node in self.graph.inputs], "inputs")

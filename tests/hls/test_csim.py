@@ -19,6 +19,7 @@ from written_designs import compiled, passed, traced_layers
 from fpgaq import toolchain
 from fpgaq.design import Design
 from fpgaq.errors import GateError, ToolError
+from fpgaq.hls import csim
 from fpgaq.ir import Graph
 from fpgaq.ir.ops import MatMul, Softmax
 from fpgaq.stimuli import real_codes
@@ -45,6 +46,18 @@ def corners(design: Design) -> np.ndarray:
 def test_every_layer_equals_the_golden_model(design: Design) -> None:
     passed(design.csim_gate(corners(design)))
     assert set(traced_layers(design, corners(design))) == {"fc1", "act", "fc2"}
+
+
+def test_samples_are_shared_between_processes(design: Design, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csim, "_WORTH_A_PROCESS", 100)
+    monkeypatch.setattr(csim.os, "sched_getaffinity", lambda _: {0, 1, 2})
+    started = []
+    start = csim.start_logged
+    monkeypatch.setattr(csim, "start_logged", lambda *args, **kw: (started.append(args), start(*args, **kw))[1])
+    codes = np.concatenate([corners(design), stimuli(design)[:1]])
+    passed(design.csim_gate(codes))
+    assert len(started) == 3
+    assert set(traced_layers(design, codes)) == {"fc1", "act", "fc2"}
 
 
 def test_values_are_codes_times_the_step(design: Design) -> None:
