@@ -101,7 +101,7 @@ def _run(design: Design, codes: Bundle, labels: np.ndarray | None, source: str, 
         with progress.phase("write", "writing SystemVerilog"):
             design.write_hardware()
         hardware: Future[tuple[Gate, SimulationResult]] = pool.submit(_simulate, design, codes, progress)
-        synthesis: Future[Synthesis] = pool.submit(_synthesize, design, progress)
+        synthesis: Future[Synthesis | None] = pool.submit(_synthesize, design, progress)
         with progress.phase("keras", "gate: frozen Keras model = golden model"):
             keras = design.keras_gate(codes)
             accuracy, distance = quality(design, codes, labels)
@@ -125,7 +125,9 @@ def _run(design: Design, codes: Bundle, labels: np.ndarray | None, source: str, 
     )
 
 
-def _synthesize(design: Design, progress: Progress) -> Synthesis:
+def _synthesize(design: Design, progress: Progress) -> Synthesis | None:
+    if not design.options.synth:
+        return None
     with progress.phase("synth", f"synthesis with yosys ({design.options.family})"):
         return design.synth(cache=cache.folder("synth"))
 

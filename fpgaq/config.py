@@ -66,6 +66,7 @@ class Options(BaseModel):
     samples: int = Field(1000, ge=1, description="samples of every gate")
     seed: int = Field(0, ge=0, description="seed of random inputs and stalls")
     jobs: int = Field(2, ge=1, description="parallel tool runs")
+    synth: bool = Field(True, description="whether yosys counts resources; without it a build ends with the gates")
     flat_limit: float = Field(300.0, gt=0, description="seconds after which flat synthesis is given up")
     layers: dict[str, LayerOptions] = Field(default_factory=dict, description="options by layer name")
 
