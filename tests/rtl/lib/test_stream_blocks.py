@@ -315,6 +315,7 @@ def test_matrix_of_stalls_lengths_and_widths(tmp_path: Path, monkeypatch: pytest
         ("skid_buffer", "skid", "if (!full) kept", "kept"),
         ("stream_fork", "diamond", " & ~taken", ""),  # a consumer gets a beat once more
         ("stream_fifo", "fifo", "assign in_ready = ~full", "assign in_ready = 1'b1"),
+        ("stream_fifo", "fifo65", "push & (tail == head_after)", "1'b0"),
         ("stream_join", "diamond", "out_valid & out_ready", "out_ready"),  # beats that wait for others are lost
     ],
 )
