@@ -6,13 +6,13 @@ A format may suggest sums that come out cheaper, such as one sum of inputs for e
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from fpgaq.cmvm import AdderGraph, Term
+from fpgaq.cmvm import AdderGraph
+from fpgaq.cmvm.compose import followed
 from fpgaq.ir.ops import MatMul
 from fpgaq.ir.types import IntArray
 from fpgaq.quantize.formats import Planes
@@ -81,28 +81,6 @@ def _in_planes(
     units = matrix.unit >> matrix.unit_frac
     for k, column in enumerate(place.reshape(-1).tolist()):
         combine[column, k % n_out] += planes.coefficients[k // n_out] * units[k % n_out]
-    return _joined(sums, combine, bias, adder_inputs)
-
-
-def _joined(first: AdderGraph, combine: IntArray, bias: IntArray, adder_inputs: int) -> AdderGraph:
-    """Return the graph that continues with another matrix, whose inputs are the outputs of the first graph."""
-    constant = np.array([o if isinstance(o, int) else 0 for o in first.outputs], np.int64)
-    nodes = sorted({o.node for o in first.outputs if isinstance(o, Term)})
-    weights = np.zeros((len(nodes), combine.shape[1]), np.int64)
-    for output, row in zip(first.outputs, combine, strict=True):
-        if isinstance(output, Term):
-            weights[nodes.index(output.node)] += row << output.shift
-    second = adder_graph(
-        weights, [first.bounds[n] for n in nodes], bias + constant @ combine, adder_inputs=adder_inputs
+    return followed(
+        sums, combine, bias, lambda weights, ends, biases: adder_graph(weights, ends, biases, adder_inputs=adder_inputs)
     )
-    known = len(first.bounds)
-
-    def moved(term: Term) -> Term:
-        own = term.node - second.n_inputs
-        return dataclasses.replace(term, node=nodes[term.node] if own < 0 else known + own)
-
-    later = [dataclasses.replace(adder, terms=tuple(map(moved, adder.terms))) for adder in second.adders]
-    outputs = tuple(moved(o) if isinstance(o, Term) else o for o in second.outputs)
-    # The second graph's intervals enclose what its nodes reach, and its offsets were chosen for them.
-    bounds = (*first.bounds, *second.bounds[second.n_inputs :])
-    return AdderGraph(first.n_inputs, (*first.adders, *later), outputs, bounds)

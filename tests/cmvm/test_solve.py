@@ -205,3 +205,22 @@ def test_the_graph_does_not_depend_on_the_process() -> None:
 def test_importing_the_package_compiles_nothing() -> None:
     code = "import sys, fpgaq.cmvm; sys.exit('numba' in sys.modules or 'scipy' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@settings(UNHURRIED, max_examples=60)
+@given(problem=problems(largest=12, widest=6), digits=st.integers(4, 40))
+def test_blocks_of_inputs_are_exact_and_legal(problem, digits: int) -> None:  # type: ignore[no-untyped-def]
+    """As large matrices are searched, in small."""
+    matrix, bounds, bias, rng = problem
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fpgaq.cmvm._search.BLOCK_DIGITS", digits)
+        check(solve(matrix, bounds, bias), matrix, bounds, bias, rng)
+
+
+def test_a_block_more_costs_little() -> None:
+    matrix = weights("int", (64, 32), 4, np.random.default_rng(2))
+    whole = solve(matrix, [(0, 15)] * 64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fpgaq.cmvm._search.BLOCK_DIGITS", 2000)
+        cut = solve(matrix, [(0, 15)] * 64)
+    assert whole.total_bits < cut.total_bits < 1.2 * whole.total_bits
