@@ -82,9 +82,10 @@ class FpgaqBackend(VitisBackend):
         def flow(name: str, passes: Any, requires: list[str]) -> str:
             return str(register_flow(name, passes, requires=requires, backend=NAME))
 
-        front = flow("exact", [f"{NAME}:{p}" for p in ("separate_head", "derive_types")], [])
+        front = flow("exact", [f"{NAME}:{p}" for p in ("separate_head", "prepare_streams", "derive_types")], [])
         init = flow("init_layers", list(get_flow("vivado:init_layers").optimizers), [front])
-        optimize = flow("representation", list(_VIVADO_OPTIMIZE), [init])
+        streams = flow("streams", [f"{NAME}:{p}" for p in ("copy_streams", "pack_reshapes")], [init])
+        optimize = flow("representation", list(_VIVADO_OPTIMIZE), [streams])
         types = flow("specific_types", [*_VIVADO_TYPES, f"{NAME}:write_windows"], [optimize])
         own = flow("own_templates", self._get_layer_templates, [types])
         templates = flow(
@@ -94,8 +95,9 @@ class FpgaqBackend(VitisBackend):
             ),
             [own],
         )
+        calls = flow("calls", [f"{NAME}:{p}" for p in ("call_stream_windows", "check_calls")], [templates])
         check = flow("check", [f"{NAME}:check_type_names"], [types])
-        self._default_flow = flow("ip", None, [front, init, optimize, types, check, own, templates])
+        self._default_flow = flow("ip", None, [front, init, streams, optimize, types, check, own, templates, calls])
         self._writer_flow = flow("write", [f"{NAME}:content_stamp", f"{NAME}:write_hls"], [self._default_flow])
 
     def get_custom_source(self) -> dict[str, Any]:
@@ -105,10 +107,6 @@ class FpgaqBackend(VitisBackend):
         """Return the project configuration; options of fpgaq are taken out of the keyword arguments."""
         from fpgaq.config import Options, make_options
 
-        if kwargs.get("io_type") not in (None, "io_parallel"):
-            from fpgaq.errors import ConfigError
-
-            raise ConfigError(f"io_type={kwargs['io_type']!r} is not available yet; use 'io_parallel'")
         mine = {key: value for key, value in kwargs.items() if key in Options.model_fields}
         config = super().create_initial_config(**{k: v for k, v in kwargs.items() if k not in mine or k in _SHARED})
         config["Fpgaq"] = make_options(mine).model_dump(mode="json")

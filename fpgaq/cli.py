@@ -117,7 +117,7 @@ def convert(
     inputs: Annotated[Optional[Path], typer.Option(help=".npy or .npz file with real inputs.")] = None,  # noqa: UP045
     labels: Annotated[Optional[Path], typer.Option(help=".npy file with their class labels.")] = None,  # noqa: UP045
     samples: Annotated[int, typer.Option(help="Samples of every gate.")] = 1000,
-    io_type: Annotated[str, typer.Option(help="io_parallel (io_stream is not available yet).")] = "io_parallel",
+    io_type: Annotated[str, typer.Option(help="C++ on arrays (io_parallel) or pixels (io_stream).")] = "io_parallel",
     reuse_factor: Annotated[int, typer.Option(help="Reuse factor of every layer (hls4ml's meaning).")] = 1,
     strategy: Annotated[
         Optional[StrategyName],  # noqa: UP045

@@ -47,7 +47,9 @@ class Options(BaseModel):
     activation_precision: int = Field(16, ge=2, le=32, description="bits of activations without quantizer")
     scale_precision: int = Field(16, ge=2, le=32, description="bits of alpha='auto' scales and batch-norm factors")
     head: Head = Field("logits", description="what becomes of a final softmax: left out, class index, or a table")
-    io_type: Literal["io_parallel", "io_stream"] = Field("io_parallel", description="hls4ml's interface style")
+    io_type: Literal["io_parallel", "io_stream"] = Field(
+        "io_parallel", description="hls4ml's interface style of the C++: arrays, or streams of pixels"
+    )
     strategy: Strategy | None = Field(
         None, description="schedule of the matrices; without it the reuse factor says: 1 is unrolled, more is folded"
     )

@@ -69,8 +69,6 @@ def check_options(options: Options) -> None:
     """Refuse option values that exist but are not available yet, and combinations that contradict each other."""
     from fpgaq.rtl.delays import MODELS
 
-    if options.io_type != "io_parallel":
-        raise ConfigError(f"io_type {options.io_type!r} is not available yet; use io_parallel")
     if options.family not in MODELS:
         raise ConfigError(f"family {options.family!r} is unknown; known are {', '.join(MODELS)}")
 

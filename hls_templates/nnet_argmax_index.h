@@ -3,6 +3,7 @@
 
 // Index of the largest element; of equal elements the first one wins.
 
+#include "hls_stream.h"
 #include "nnet_common.h"
 
 namespace nnet {
@@ -26,6 +27,16 @@ Element:
         }
     }
     res[0] = (res_T)index;
+}
+
+template <class data_T, class res_T, typename CONFIG_T>
+void argmax_index(hls::stream<data_T> &data, hls::stream<res_T> &res) {
+    #pragma HLS PIPELINE
+
+    data_T in = data.read();
+    res_T out;
+    argmax_index<typename data_T::value_type, typename res_T::value_type, CONFIG_T>(in.data, out.data);
+    res.write(out);
 }
 
 } // namespace nnet

@@ -6,7 +6,9 @@
 //
 // Every type is exact: high_t holds the sums of the high bits only, so that its last bit weighs 2^low_bits of low_t's.
 
+#include "hls_stream.h"
 #include "nnet_common.h"
+#include "nnet_dense_stream.h"
 
 namespace nnet {
 
@@ -61,6 +63,22 @@ Output:
         }
         res[j] = high + low;
     }
+}
+
+template <class data_T, class res_T, typename CONFIG_T>
+void gated_dense(hls::stream<data_T> &data, hls::stream<res_T> &res,
+                 typename CONFIG_T::weight_t weights[CONFIG_T::n_in * CONFIG_T::n_out],
+                 typename CONFIG_T::threshold_t thresholds[CONFIG_T::n_out]) {
+    #pragma HLS INLINE recursive
+
+    typename data_T::value_type in[CONFIG_T::n_in];
+    #pragma HLS ARRAY_PARTITION variable=in complete
+    typename res_T::value_type out[CONFIG_T::n_out];
+    #pragma HLS ARRAY_PARTITION variable=out complete
+
+    data_prepare<data_T, CONFIG_T>(data, in);
+    gated_dense<typename data_T::value_type, typename res_T::value_type, CONFIG_T>(in, out, weights, thresholds);
+    res_write<res_T, CONFIG_T>(out, res);
 }
 
 } // namespace nnet

@@ -3,6 +3,7 @@
 
 // A margin of one value around an image; a series is an image of one row.
 
+#include "hls_stream.h"
 #include "nnet_common.h"
 
 namespace nnet {
@@ -42,6 +43,33 @@ Row:
                 else
                     res[to] = (res_T)value[0];
             }
+        }
+    }
+}
+
+template <class data_T, class res_T, typename CONFIG_T>
+void margin(hls::stream<data_T> &data, hls::stream<res_T> &res, typename CONFIG_T::value_t value[1]) {
+Row:
+    for (unsigned i = 0; i < CONFIG_T::out_height; i++) {
+    Column:
+        for (unsigned j = 0; j < CONFIG_T::out_width; j++) {
+            #pragma HLS LOOP_FLATTEN
+            #pragma HLS PIPELINE
+            const unsigned row = i - CONFIG_T::pad_top, column = j - CONFIG_T::pad_left;
+            const bool inside = row < CONFIG_T::in_height && column < CONFIG_T::in_width;
+            data_T in;
+            if (inside)
+                in = data.read();
+            res_T out;
+        Channel:
+            for (unsigned k = 0; k < CONFIG_T::n_chan; k++) {
+                #pragma HLS UNROLL
+                if (inside)
+                    out[k] = in[k];
+                else
+                    out[k] = value[0];
+            }
+            res.write(out);
         }
     }
 }

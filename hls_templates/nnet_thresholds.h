@@ -4,6 +4,7 @@
 // Staircase activation: res[i] = levels[number of thresholds t with data[i] >= t].
 // The thresholds ascend and lie on the grid of the data, so that the comparison is exact.
 
+#include "hls_stream.h"
 #include "nnet_common.h"
 
 namespace nnet {
@@ -14,6 +15,20 @@ struct thresholds_config {
     typedef float threshold_t;
     typedef float level_t;
 };
+
+template <class data_T, typename CONFIG_T>
+typename CONFIG_T::level_t level_of(data_T element, typename CONFIG_T::threshold_t table[CONFIG_T::n_thresholds],
+                                    typename CONFIG_T::level_t levels[CONFIG_T::n_thresholds + 1]) {
+    #pragma HLS INLINE
+    unsigned passed = 0;
+Threshold:
+    for (unsigned t = 0; t < CONFIG_T::n_thresholds; t++) {
+        #pragma HLS UNROLL
+        if (element >= table[t])
+            passed++;
+    }
+    return levels[passed];
+}
 
 template <class data_T, class res_T, typename CONFIG_T>
 void thresholds(data_T data[CONFIG_T::n_in], res_T res[CONFIG_T::n_in],
@@ -26,14 +41,28 @@ void thresholds(data_T data[CONFIG_T::n_in], res_T res[CONFIG_T::n_in],
 Element:
     for (unsigned i = 0; i < CONFIG_T::n_in; i++) {
         #pragma HLS UNROLL
-        unsigned passed = 0;
-    Threshold:
-        for (unsigned t = 0; t < CONFIG_T::n_thresholds; t++) {
+        res[i] = (res_T)level_of<data_T, CONFIG_T>(data[i], table, levels);
+    }
+}
+
+template <class data_T, class res_T, typename CONFIG_T>
+void thresholds(hls::stream<data_T> &data, hls::stream<res_T> &res,
+                typename CONFIG_T::threshold_t table[CONFIG_T::n_thresholds],
+                typename CONFIG_T::level_t levels[CONFIG_T::n_thresholds + 1]) {
+    #pragma HLS ARRAY_PARTITION variable=table complete
+    #pragma HLS ARRAY_PARTITION variable=levels complete
+
+Pixel:
+    for (unsigned n = 0; n < CONFIG_T::n_in / res_T::size; n++) {
+        #pragma HLS PIPELINE
+        data_T in = data.read();
+        res_T out;
+    Channel:
+        for (unsigned k = 0; k < res_T::size; k++) {
             #pragma HLS UNROLL
-            if (data[i] >= table[t])
-                passed++;
+            out[k] = level_of<typename data_T::value_type, CONFIG_T>(in[k], table, levels);
         }
-        res[i] = (res_T)levels[passed];
+        res.write(out);
     }
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import keras
@@ -149,13 +149,18 @@ def alone(shape: tuple[int, ...], name: str, seed: int = 0) -> Any:
 
 def side_by_side(*shapes: tuple[int, ...], seed: int = 0) -> Any:
     """Return a model of all the models on some shapes: an input for each shape, an output for each model."""
+    return with_random_weights(keras.Model(*ends({shape: SHAPES[shape] for shape in shapes})), seed)
+
+
+def ends(models: Mapping[tuple[int, ...], Iterable[str]]) -> tuple[list[Any], list[Any]]:
+    """Return inputs and outputs of models that are named by shape."""
     inputs, outputs = [], []
-    for shape in shapes:
+    for shape, names in models.items():
         inputs.append(keras.Input(shape, name="x".join(["features", *map(str, shape)])))
-        for name, layers in SHAPES[shape].items():
+        for name in names:
             tensor = inputs[-1]
-            for n, layer in enumerate(layers()):
+            for n, layer in enumerate(SHAPES[shape][name]()):
                 layer.name = f"{name.replace(', ', '_').replace(' ', '_')}_{len(inputs)}_{n}"
                 tensor = layer(tensor)
             outputs.append(tensor)
-    return with_random_weights(keras.Model(inputs, outputs), seed)
+    return inputs, outputs

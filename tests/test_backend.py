@@ -114,7 +114,7 @@ def test_every_granularity_of_hls4mls_configuration_is_exact(tmp_path: Path, gra
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"io_type": "io_stream"}, r"io_type='io_stream' is not available yet"),
+        ({"io_type": "io_serial"}, r"option 'io_type': .*'io_parallel' or 'io_stream', got 'io_serial'"),
         ({"scale_precision": 1}, r"option 'scale_precision'"),
         ({"clock_period": -1}, r"option 'clock_period'"),
     ],

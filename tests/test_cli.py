@@ -188,11 +188,6 @@ def test_bad_options_are_refused_and_leave_nothing(
     assert sorted(os.listdir()) == before
 
 
-def test_io_stream_is_not_available_yet(model: Path, tmp_path: Path) -> None:
-    message = refused("convert", model, "-o", tmp_path / "out", "--io-type", "io_stream")
-    assert "io_type 'io_stream' is not available yet; use io_parallel" in message
-
-
 def test_model_files_that_are_none_are_refused(tmp_path: Path) -> None:
     (tmp_path / "m.h5").write_text("hello")
     assert "m.h5 is damaged or not a Keras .h5 file" in refused("convert", tmp_path / "m.h5", "-o", tmp_path / "out")

@@ -57,7 +57,7 @@ def to_hls_graph(model: Any, name: str, options: Options, folder: Path) -> Any:
     graph.part_of_design = True
     graph.config.trace_output = True
     for layer in graph.get_layers():
-        layer.set_attr("trace", True)
+        layer.set_attr("trace", layer.class_name not in ("Clone", "Repack"))  # these are no layers of the model
     return graph
 
 

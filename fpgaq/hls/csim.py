@@ -38,6 +38,13 @@ def _without_access_analysis() -> tuple[str, ...]:
     return _ACCESS_ANALYSIS if known else ()
 
 
+def _require_balanced_streams(log: str) -> None:
+    """Refuse streams that were read while empty or not to their end: the hardware would wait for ever."""
+    trouble = next((line for line in log.splitlines() if "Hls::stream" in line), None)
+    if trouble is not None:
+        raise GateError(f"the C++ simulation does not read what it writes: {trouble}")
+
+
 @dataclass(frozen=True)
 class Csim:
     """A compiled HLS project.
@@ -122,6 +129,8 @@ class Csim:
                 for process in running:
                     end_group(process.process)
                 raise
+            for process in running:
+                _require_balanced_streams(process.log.read_text(errors="replace"))
             found = [self._results(part / "y.npz", traced) for part in parts]
         return {name: self._codes(name, np.concatenate([part[name] for part in found])) for name in found[0]}
 

@@ -93,7 +93,7 @@ def lower_depthwise(deriver: Deriver, layer: Any) -> None:
         filters = codes.reshape(-1, channels, 1)
         return (filters * np.eye(channels, dtype=np.int64)).reshape(-1, channels)
 
-    # hls4ml's C++ for io_parallel has no other reuse factor.
+    # hls4ml's C++ for arrays has no other reuse factor.
     lower_matrix(deriver, layer, windows.name, as_matrix, lambda n_in, n_out: [1])
 
 

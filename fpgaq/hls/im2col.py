@@ -11,6 +11,7 @@ from hls4ml.model.optimizer import OptimizerPass
 from hls4ml.model.types import Source
 
 from fpgaq.frontend.spatial import Geometry
+from fpgaq.hls.stream_graph import streams
 
 
 class WriteWindows(OptimizerPass):
@@ -20,7 +21,7 @@ class WriteWindows(OptimizerPass):
         self.name = "write_windows"
 
     def match(self, node: Any) -> bool:
-        return node.class_name in ("Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D")
+        return not streams(node.model) and node.class_name in ("Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D")
 
     def transform(self, model: Any, node: Any) -> bool:
         shape = node.get_input_variable().shape

@@ -6,10 +6,13 @@ import hashlib
 from typing import Any
 
 from hls4ml.model.optimizer import ModelOptimizerPass
+from hls4ml.model.types import InplaceTensorVariable, PackedType
 
 from fpgaq.config import make_options
 from fpgaq.errors import ModelError
 from fpgaq.hls.im2col import WriteWindows
+from fpgaq.hls.stream_graph import CopyStreams, PackReshapes, PrepareStreams
+from fpgaq.hls.stream_windows import CallStreamWindows
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.ops import Reshape
 
@@ -103,7 +106,14 @@ class CheckTypeNames(ModelOptimizerPass):
 
     def transform(self, model: Any) -> bool:
         seen: dict[str, str] = {}
+        beats: dict[str, int] = {}
         for layer in model.get_layers():
+            for packed in (v.type for v in layer.get_variables() if isinstance(v.type, PackedType)):
+                if beats.setdefault(packed.name, packed.n_elem) != packed.n_elem:
+                    raise ModelError(
+                        f"layer {layer.name!r}: C++ type {packed.name} would be both {beats[packed.name]} and "
+                        f"{packed.n_elem} numbers; rename the layer"
+                    )
             variables = [v.type for v in (*layer.get_variables(), *layer.get_weights())]
             for type_ in (*variables, *layer.types.values()):
                 if seen.setdefault(type_.name, str(type_.precision)) != str(type_.precision):
@@ -114,8 +124,22 @@ class CheckTypeNames(ModelOptimizerPass):
         return False
 
 
+class CheckCalls(ModelOptimizerPass):
+    """Refuse a layer that the C++ does not compute: hls4ml would leave its result as it is, without a word."""
+
+    def __init__(self) -> None:
+        self.name = "check_calls"
+
+    def transform(self, model: Any) -> bool:
+        for layer in model.get_layers():
+            moved = layer.class_name == "Input" or isinstance(layer.get_output_variable(), InplaceTensorVariable)
+            if not (moved or layer.get_attr("function_cpp")):
+                raise ModelError(f"layer {layer.name!r}: hls4ml has no C++ of a {layer.class_name} layer")
+        return False
+
+
 class ContentStamp(ModelOptimizerPass):
-    """Name the simulation library after the integer graph, where hls4ml would use a random number."""
+    """Name the simulation library after what is in it, where hls4ml would use a random number."""
 
     def __init__(self) -> None:
         self.name = "content_stamp"
@@ -124,7 +148,8 @@ class ContentStamp(ModelOptimizerPass):
         from fpgaq.ir.files import dumps
 
         trace = "trace" if model.config.trace_output else ""
-        digest = hashlib.sha256(dumps(model.derivation.graph).encode() + trace.encode()).hexdigest()
+        text = dumps(model.derivation.graph) + trace + model.config.get_config_value("IOType")
+        digest = hashlib.sha256(text.encode()).hexdigest()
         model.config.config["Stamp"] = digest[:12]
         return False
 
@@ -132,7 +157,12 @@ class ContentStamp(ModelOptimizerPass):
 PASSES = {
     "separate_head": SeparateHead,
     "derive_types": DeriveTypes,
+    "call_stream_windows": CallStreamWindows,
+    "check_calls": CheckCalls,
     "check_type_names": CheckTypeNames,
     "content_stamp": ContentStamp,
+    "copy_streams": CopyStreams,
+    "pack_reshapes": PackReshapes,
+    "prepare_streams": PrepareStreams,
     "write_windows": WriteWindows,
 }

@@ -145,8 +145,3 @@ def test_a_window_larger_than_its_input_is_refused() -> None:
     geometry = Geometry((6, 2), (1, 1), (1, 1), (1, 0), (0, 0))
     with pytest.raises(ModelError, match=r"layer 'big': its window reaches over 6x2, more than .* margins, 5x4; use a"):
         emit_windows(deriver, Layer(), geometry)
-
-
-def test_io_stream_is_not_there_yet() -> None:
-    with pytest.raises(ConfigError, match="io_type 'io_stream' is not available yet; use io_parallel"):
-        lowered(model(mean()), io_type="io_stream")

@@ -1,0 +1,256 @@
+"""The C++ on streams of pixels: equal to the golden model in every layer, in few compilations; faults are found."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import hls4ml
+import keras
+import numpy as np
+import pytest
+from keras_models import dense, lowered, sequential, stimuli, with_random_weights
+from spatial_models import IMAGE, SERIES, act, conv, ends, signed
+
+import fpgaq
+from fpgaq.design import Design
+from fpgaq.errors import ConfigError, GateError, ModelError
+from fpgaq.frontend.lower import quiet
+from fpgaq.hls import stream_graph
+from fpgaq.hls.passes import CheckCalls, CheckTypeNames
+from fpgaq.ir import golden
+from fpgaq.ir.ops import MatMul
+from fpgaq.quantize.layers import GatedDense
+from fpgaq.stimuli import input_codes, random_codes
+
+L = keras.layers
+
+#: Of the models on images and series those whose C++ differs from that on arrays in its own way.
+MODELS = {
+    IMAGE: (
+        *("same", "strides beyond the window", "one pixel", "dilation", "batch norm", "depthwise, float"),
+        *("separable", "max same, unsigned", "average of nine, same", "global maximum", "reshapes"),
+    ),
+    SERIES: ("causal", "average of three", "global", "padding"),
+}
+FOLDED = {"same_1_0": 18, "one_pixel_1_2": 3, "dilation_1_0": 6, "padding_2_1": 8}
+
+
+def everything() -> Any:
+    """Return those models, and branches: more readers than hls4ml copies for, merges, reshapes that cut beats anew."""
+    inputs, outputs = ends(MODELS)
+    image = signed()(inputs[0])
+    pixels = conv(2, (3, 3), padding="same", name="pixels")(image)
+    scale = dense(2, name="excite")(L.GlobalAveragePooling2D(name="squeeze")(pixels))
+    few = L.Reshape((4, 3), name="beats_of_three")(dense(12, name="twelve")(L.Flatten(name="flat")(pixels)))
+    pair = L.Reshape((6, 2), name="beats_of_two")(few)
+    outputs += [
+        L.Multiply(name="each_pixel")([pixels, L.Reshape((1, 1, 2), name="of_all_pixels")(scale)]),
+        L.Add(name="channels")([scale, image]),
+        L.Subtract(name="difference")([pixels, image]),
+        L.Average(name="average")([pixels, image, scale]),
+        L.Maximum(name="twice")([pixels, pixels, pixels]),
+        L.Concatenate(name="more_channels")([pixels, image]),
+        L.Concatenate(name="more_rows", axis=1)([pixels, image, image]),
+        L.Concatenate(name="more_columns", axis=2)([pixels, image]),
+        L.Concatenate(name="more_numbers")([scale, L.Flatten(name="flat_image")(image)]),
+        L.Concatenate(name="three_channels")([pair, L.ReLU(3, name="limited")(pair), pair]),
+        L.Flatten(name="flat_output")(pair),
+    ]
+    flat = L.Flatten(name="shared")(image)
+    gated = GatedDense(3, name="gated")
+    outputs.append(gated(L.Flatten(name="flat_codes")(L.ReLU(2, name="positive")(image))))
+    outputs += [dense(2, name="first")(flat), dense(2, name="second")(act()(flat))]
+    model = with_random_weights(keras.Model(inputs, outputs), 0)
+    gated.alpha.assign(2.0)
+    return model
+
+
+def written(model: Any, folder: Path, **options: Any) -> Design:
+    """Convert a model, and write and compile its C++ alone."""
+    design = lowered(model, folder=folder, io_type="io_stream", **options)
+    design.write_software()
+    design.csim_library.build()
+    return design
+
+
+def traced_layers(design: Design, x: Any) -> set[str]:
+    """Require that C++ and golden model agree in every layer; return the layers compared."""
+    codes = input_codes(design.graph, x)
+    want = golden.trace(design.graph, codes)
+    traced = design.csim_library.run(codes if len(codes) > 1 else codes[0], trace=True)
+    for layer, values in traced.items():
+        assert np.array_equal(values, want[layer].reshape(len(values), -1)), layer
+    return set(traced)
+
+
+def test_every_layer_equals_the_golden_model(tmp_path: Path) -> None:
+    layers = {name: {"reuse_factor": reuse} for name, reuse in FOLDED.items()}
+    design = written(everything(), tmp_path, input_precision="fixed<6,2>", layers=layers)
+    found = {n.name.removesuffix("_exact"): n.reuse for n in design.graph.nodes.values() if isinstance(n, MatMul)}
+    assert {name: reuse for name, reuse in found.items() if reuse > 1} == FOLDED
+    x = random_codes(design.graph, 200, seed=1)
+    design.csim_gate(x).require()
+    few = [codes[:20] for codes in input_codes(design.graph, x)]
+    traced = traced_layers(design, few)
+    assert {"each_pixel", "limited", "more_rows", "max_same_unsigned_1_1_margin"} <= traced
+    source = (design.folder / "hls" / "firmware" / "net.cpp").read_text()
+    assert "hls::stream<input_t> &features" in source
+    assert "features5x6x2_copies2" not in source.split("clone_stream")[0]
+    called = ("clone_stream", "repack_stream", "merge_many", "concatenate_many", "subtract", "conv_windows", "margin")
+    assert [name for name in called if f"nnet::{name}<" not in source] == []
+
+
+@pytest.fixture(scope="module")
+def design(tmp_path_factory: pytest.TempPathFactory) -> Design:
+    layers = [
+        conv(2, (2, 2), name="conv"),
+        act(),
+        L.MaxPooling2D(2, strides=1, name="most"),
+        L.AveragePooling2D((1, 2), name="mean"),
+        L.GlobalAveragePooling2D(name="all"),
+    ]
+    return written(sequential(*layers, inputs=(4, 5, 1)), tmp_path_factory.mktemp("stream") / "net")
+
+
+def test_calls_do_not_see_each_other(design: Design) -> None:
+    x = random_codes(design.graph, 200, seed=1)
+    design.csim_gate(x).require()
+    together = design.csim_library.run(x)["all"]
+    for k in (0, 7, 199):
+        assert np.array_equal(design.csim_library.run(x[k : k + 1])["all"][0], together[k])
+
+
+def broken(design: Design, folder: Path, **replacements: str) -> Design:
+    """Copy a design, change its functions for windows, and compile it."""
+    copy = Design(design.graph, design.options, folder / "net")
+    shutil.copytree(design.folder / "hls", copy.folder / "hls")
+    header = copy.folder / "hls" / "firmware" / "nnet_utils" / "nnet_windows_stream.h"
+    text = header.read_text()
+    for line, new in replacements.items():
+        assert text.count(LINES[line]) == 1
+        text = text.replace(LINES[line], new)
+    header.write_text(text)
+    copy.csim_library.build()
+    return copy
+
+
+LINES = {
+    "comparison": "element > reduced",
+    "declaration": "typename CONFIG_T::accum_t reduced[res_T::size];",
+    "start": "reduced[k] = 0;",
+    "read": "if (in_image<WINDOW_T>(row, column)) {",
+}
+
+
+def test_a_wrong_comparison_is_found_and_located(design: Design, tmp_path: Path) -> None:
+    wrong = broken(design, tmp_path, comparison="element < reduced")
+    gate = wrong.csim_gate(random_codes(design.graph, 100, seed=1))
+    assert gate.first_mismatch is not None
+    assert gate.first_mismatch.layer == "most"
+
+
+def test_state_that_stays_from_frame_to_frame_is_found(design: Design, tmp_path: Path) -> None:
+    leaking = broken(design, tmp_path, declaration=f"static {LINES['declaration']}", start="")
+    x = random_codes(design.graph, 100, seed=1)
+    assert leaking.csim_gate(x[:1]).passed
+    assert not leaking.csim_gate(x).passed
+
+
+def test_a_pixel_that_is_not_read_is_found(design: Design, tmp_path: Path) -> None:
+    """The last pixel in front of the average is in no window: no result shows that it stays in the stream."""
+    needed = "(row + 1 < WINDOW_T::in_height || column + 1 < WINDOW_T::in_width || WINDOW_T::stride_width == 1)"
+    short = broken(design, tmp_path, read=f"if (in_image<WINDOW_T>(row, column) && {needed}) {{")
+    with pytest.raises(GateError, match=r"does not read what it writes: .*leftover data"):
+        short.csim_gate(random_codes(design.graph, 100, seed=1))
+
+
+def test_a_layer_that_is_not_computed_is_refused(design: Design) -> None:
+    assert design.origin is not None
+    graph = design.origin.hls_graph
+    layer = graph.graph["most"]
+    call = layer.get_attr("function_cpp")
+    layer.set_attr("function_cpp", None)
+    with pytest.raises(ModelError, match=r"layer 'most': hls4ml has no C\+\+ of a Pooling2D layer"):
+        CheckCalls().transform(graph)
+    layer.set_attr("function_cpp", call)
+
+
+def test_beats_of_one_type_have_one_length(design: Design) -> None:
+    assert design.origin is not None
+    graph = design.origin.hls_graph
+    CheckTypeNames().transform(graph)
+    type_ = graph.graph["conv"].get_output_variable().type
+    type_.name, name = "input_t", type_.name
+    type_.precision, precision = graph.graph["features"].get_output_variable().type.precision, type_.precision
+    with pytest.raises(ModelError, match=r"layer 'conv': C\+\+ type input_t would be both 1 and 2 numbers"):
+        CheckTypeNames().transform(graph)
+    type_.name, type_.precision = name, precision
+
+
+def test_layers_without_cpp_for_streams_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_graph, "STREAMED", ("Input",))
+    with pytest.raises(ConfigError, match=r"layer 'fc': there is no exact C\+\+ of a Dense layer .*; use io_par"):
+        lowered(sequential(dense(2, name="fc")), io_type="io_stream")
+    lowered(sequential(dense(2, name="fc")))
+
+
+def test_a_layer_with_the_name_of_copies_is_refused() -> None:
+    x = keras.Input((3,), name="x")
+    model = keras.Model(x, [dense(2, name="x_copies1")(x), dense(2, name="b")(x)])
+    with pytest.raises(ModelError, match="layer 'x': 'x_copies1' is the name of its copies"):
+        lowered(with_random_weights(model), io_type="io_stream")
+
+
+def image_network() -> Any:
+    """Return a classifier of images that ends in a softmax."""
+    return sequential(
+        conv(3, (3, 3), padding="same", strides=(2, 1), name="conv"),
+        act(),
+        L.MaxPooling2D(2, padding="same", name="most"),
+        L.Flatten(name="flat"),
+        dense(3, name="fc"),
+        L.Softmax(name="classes"),
+        inputs=(5, 4, 2),
+    )
+
+
+def test_images_pass_all_gates(tmp_path: Path) -> None:
+    options = {"input_precision": "fixed<6,2>", "io_type": "io_stream", "head": "softmax"}
+    design = fpgaq.convert(image_network(), output=tmp_path / "net", **options)
+    design.csim_library.build()
+    gates = design.check(random_codes(design.graph, 200, seed=1), raw=True)
+    assert [(gate.name, gate.passed, gate.samples) for gate in gates] == [
+        (name, True, 200) for name in ("keras_vs_golden", "csim_vs_golden", "rtl_vs_golden")
+    ]
+
+
+def test_the_plugin_on_streams(tmp_path: Path) -> None:
+    """A perceptron on a series, with class indices."""
+    model = sequential(L.Flatten(name="flat"), dense(4, name="fc"), act(), dense(3, name="last"), inputs=(3, 2))
+    config = hls4ml.utils.config_from_keras_model(model, backend="fpgaq", granularity="name")
+    config["LayerName"]["features"]["Precision"]["result"] = "fixed<7,3>"
+    for layer in config["LayerName"].values():
+        layer["Trace"] = True
+    options = {"io_type": "io_stream", "head": "argmax", "output_dir": str(tmp_path / "net"), "project_name": "net"}
+    with quiet():
+        graph = hls4ml.converters.convert_from_keras_model(model, backend="fpgaq", hls_config=config, **options)
+        graph.compile()
+    exact = graph.derivation.graph
+    codes = stimuli(lowered(model), 200)
+    x = np.ldexp(codes.astype(np.float64), -4)
+    want = golden.trace(exact, [codes])
+    classes = want[exact.outputs[0]].reshape(-1)
+    assert len(set(classes)) > 1
+    with quiet():
+        predicted, traced = graph.trace(x)
+    assert np.array_equal(predicted.reshape(-1), classes)
+    assert {"fc", "last"} <= set(traced)
+    for name, values in traced.items():
+        assert np.array_equal(values.reshape(200, -1), want[name].reshape(200, -1) * exact.nodes[name].type.step), name
+    assert np.array_equal(graph.predict(x[150:]).reshape(-1), classes[150:])
+    assert np.array_equal(graph.predict(x[:20], sim="rtl").reshape(-1), classes[:20])
+    built = graph.build(samples=20)
+    assert built["gate"]["passed"]
+    assert built["resources"]["total"]["lut"] > 0
