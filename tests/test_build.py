@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import runpy
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,9 @@ from typing import Any
 
 import pytest
 import yaml
+from typer.testing import CliRunner, Result
+
+from fpgaq.cli import app
 
 ROOT = Path(__file__).parents[1]
 DESIGNS = sorted(p.parent.name for p in (ROOT / "designs").glob("*/design.yaml"))
@@ -28,7 +32,7 @@ MINIMUM_ACCURACY = {
     "digits_ternary": 0.94,
 }
 #: Designs whose training takes minutes; the tests build a small variant, `make designs` the real one.
-SMALL = ("mnist_cnn", "timeseries_conv1d")
+SMALL = ("mnist_cnn", "residual_cnn", "timeseries_conv1d")
 #: Number formats that the report of a design names, layer by layer.
 FORMATS = {
     "digits_binary": ["binary", "binary", "binary"],
@@ -37,6 +41,11 @@ FORMATS = {
     "digits_pot": ["pot 4", "pot 3", "apot 4"],
     "digits_ternary": ["ternary", "ternary_two_scale", "ternary"],
 }
+
+
+def call(*arguments: object) -> Result:
+    """Run a command in this process, which has the libraries loaded."""
+    return CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
 
 
 def fpgaq(*arguments: object, cwd: Path, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -54,8 +63,10 @@ class Trained:
     def __truediv__(self, name: str) -> Path:
         folder = self.folder / name
         if not (folder / "model.keras").is_file():
-            variant = ["--small"] if name in SMALL else []
-            subprocess.run([sys.executable, "train.py", *variant], cwd=folder, check=True, capture_output=True)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.chdir(folder)
+                patch.setattr(sys, "argv", ["train.py", *(["--small"] if name in SMALL else [])])
+                runpy.run_path("train.py", run_name="__main__")
         return folder
 
 
@@ -94,8 +105,8 @@ def test_example_designs_build_and_prove(name: str, trained: Trained, tmp_path: 
     synthesis = {"digits_mlp": {}, "digits_codebook": by_layer, "mnist_cnn": by_layer}
     changes = synthesis.get(name, {"synth": False})
     folder = variant(trained, tmp_path, name, **changes)
-    run = fpgaq("build", folder, "--output", tmp_path / "out", cwd=tmp_path)
-    assert run.returncode == 0, run.stderr
+    run = call("build", folder, "--output", tmp_path / "out")
+    assert run.exit_code == 0, run.stderr
     report = require_equal(tmp_path / "out")
     if changes == {"synth": False}:
         assert report["resources"] is None
@@ -136,8 +147,8 @@ def test_closed_gates_cost_less_than_a_point(trained: Trained) -> None:
 def test_digits_folded(reuse: int, family: str, dsp: bool, trained: Trained, tmp_path: Path) -> None:
     layers = {"fc3": {"reuse_factor": 32}}  # 64 and 32 both divide its 32x10 matrix, 64 only with one input a cycle
     folder = variant(trained, tmp_path, "digits_mlp", reuse_factor=reuse, family=family, layers=layers, flat_limit=1)
-    run = fpgaq("build", folder, "--output", tmp_path / "out", cwd=tmp_path)
-    assert run.returncode == 0, run.stderr
+    run = call("build", folder, "--output", tmp_path / "out")
+    assert run.exit_code == 0, run.stderr
     report = require_equal(tmp_path / "out")
     assert report["timing"]["ii_cycles"] == reuse
     assert (report["resources"]["total"]["dsp"] > 0) == dsp
@@ -149,8 +160,8 @@ def test_wrong_accuracy_target_is_not_hidden(trained: Trained, tmp_path: Path) -
 
     folder = variant(trained, tmp_path, "digits_mlp")
     np.save(folder / "y_test.npy", (np.load(folder / "y_test.npy") + 100))
-    run = fpgaq("build", folder, "--check-only", cwd=tmp_path)
-    assert run.returncode == 0, run.stderr
+    run = call("build", folder, "--check-only")
+    assert run.exit_code == 0, run.stderr
     assert "accuracy: original 0.0000, frozen 0.0000" in run.stderr
 
 

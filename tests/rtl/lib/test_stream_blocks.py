@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import random
 import re
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cocotb_tools.runner import get_results, get_runner
+from cocotb_tools.runner import Runner, get_results, get_runner
 from random_layers import Chain
 
 from fpgaq import resources, toolchain
@@ -39,6 +40,8 @@ BLOCKS = (
 WORDS = 80
 #: idle x back-pressure x length of the bench
 MATRIX = 3 * 3 * 4
+#: The part of it that shows faults.
+HARDEST, HARD_CASES = r"idle=(none|random)/backpressure=random", 2 * 4
 
 DELAY_LINE = """\
 module delay_line #(parameter int unsigned STAGES = 1, parameter int unsigned WIDTH = 8) (
@@ -247,9 +250,8 @@ def instances(wanted: str = "") -> tuple[list[Instance], list[Module]]:
     return found, modules
 
 
-def write(folder: Path, wanted: str = "") -> list[Path]:
+def write(folder: Path, blocks: list[Instance], modules: list[Module]) -> list[Path]:
     """Write the top and everything below it."""
-    blocks, modules = instances(wanted)
     ports = ",\n    ".join(["input logic clk", "input logic rst_n", *(p for b in blocks for p in b.ports())])
     body = "\n    ".join(b.body() for b in blocks)
     folder.mkdir(parents=True, exist_ok=True)
@@ -262,40 +264,44 @@ def write(folder: Path, wanted: str = "") -> list[Path]:
     return [folder / f"{name}.sv" for name in texts]
 
 
-def run(sources: list[Path], folder: Path, monkeypatch: pytest.MonkeyPatch, wanted: str = "") -> tuple[int, int]:
-    """Run the bench; return how many cases ran and how many failed."""
-    rng = random.Random(9)
-    job = {}
-    for block in instances(wanted)[0]:
-        words = [rng.getrandbits(block.in_width) for _ in range(WORDS)]
-        job[block.name] = {"words": [f"{w:x}" for w in words], "results": [f"{r:x}" for r in block.compute(words)]}
-    (folder / "job.json").write_text(json.dumps(job))
+def compiled(sources: list[Path], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
+    """Compile the top with the bench."""
     for name, value in toolchain.environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("COCOTB_LOG_LEVEL", "ERROR")
+    monkeypatch.syspath_prepend(resources.benches())  # the runner hands sys.path on
     runner = get_runner("verilator")
-    quiet = {"log_file": folder / "build.log"}
-    build = folder / "build"
     runner.build(
         sources=sources,
         hdl_toplevel="blocks",
-        build_dir=build,
+        build_dir=folder / "build",
         always=True,
         build_args=["-Wno-fatal", "-O3"],
-        **quiet,
+        log_file=folder / "build.log",
         timescale=("1ns", "1ps"),
     )
-    monkeypatch.syspath_prepend(resources.benches())  # the runner hands sys.path on
+    return runner
+
+
+def run(runner: Runner, folder: Path, blocks: list[Instance], cases: str | None = None) -> tuple[int, int]:
+    """Run the bench on some instances; return how many cases ran and how many failed."""
+    rng = random.Random(9)
+    job = {}
+    for block in blocks:
+        words = [rng.getrandbits(block.in_width) for _ in range(WORDS)]
+        job[block.name] = {"words": [f"{w:x}" for w in words], "results": [f"{r:x}" for r in block.compute(words)]}
+    (folder / "job.json").write_text(json.dumps(job))
     with contextlib.suppress(SystemExit):  # how the runner tells of failed cases
         runner.test(
             test_module="stream_blocks",
             hdl_toplevel="blocks",
-            build_dir=build,
+            build_dir=folder / "build",
             test_dir=folder,
             results_xml=str(folder / "results.xml"),
             extra_env={"FPGAQ_JOB": str(folder / "job.json")},
             log_file=folder / "test.log",
             seed=1,
+            test_filter=cases,
         )
     return get_results(folder / "results.xml")
 
@@ -303,32 +309,44 @@ def run(sources: list[Path], folder: Path, monkeypatch: pytest.MonkeyPatch, want
 @pytest.mark.slow
 def test_matrix_of_stalls_lengths_and_widths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sound blocks pass all of it."""
-    sources = write(tmp_path / "rtl")
+    blocks, modules = instances()
+    sources = write(tmp_path / "rtl", blocks, modules)
     toolchain.lint(sources, "blocks")
-    assert run(sources, tmp_path, monkeypatch) == (MATRIX, 0)
+    assert run(compiled(sources, tmp_path, monkeypatch), tmp_path, blocks) == (MATRIX, 0)
+
+
+#: Block, instances that show its fault, right and wrong text.
+FAULTS = [
+    ("skid_buffer", "skid", "if (!full) kept", "kept"),
+    ("stream_fork", "diamond", " & ~taken", ""),  # a consumer gets a beat once more
+    ("stream_fifo", "fifo", "assign in_ready = ~full", "assign in_ready = 1'b1"),
+    ("stream_fifo", "fifo65", "push & (tail == head_after)", "1'b0"),
+    ("stream_join", "diamond", "out_valid & out_ready", "out_ready"),  # beats that wait for others are lost
+]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("block", "wanted", "pattern", "replacement"),
-    [
-        ("skid_buffer", "skid", "if (!full) kept", "kept"),
-        ("stream_fork", "diamond", " & ~taken", ""),  # a consumer gets a beat once more
-        ("stream_fifo", "fifo", "assign in_ready = ~full", "assign in_ready = 1'b1"),
-        ("stream_fifo", "fifo65", "push & (tail == head_after)", "1'b0"),
-        ("stream_join", "diamond", "out_valid & out_ready", "out_ready"),  # beats that wait for others are lost
-    ],
-)
-def test_broken_blocks_are_found(
-    block: str, wanted: str, pattern: str, replacement: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sources = write(tmp_path / "rtl", wanted)
-    path = tmp_path / "rtl" / f"{block}.sv"
-    assert pattern in path.read_text()
-    path.write_text(path.read_text().replace(pattern, replacement))
-    ran, failed = run(sources, tmp_path, monkeypatch, wanted)
-    assert ran == MATRIX
-    assert failed >= MATRIX // 2
+def test_broken_blocks_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One fault a copy of a block; all copies are in one build."""
+    broken: dict[int, list[Instance]] = {}
+    texts: list[str] = []
+    for k, (block, wanted, right, wrong) in enumerate(FAULTS):
+
+        def copied(text: str, block: str = block, k: int = k) -> str:
+            return re.sub(rf"\b({block}|diamond)\b", rf"\1_{k}", text)
+
+        text = (LIBRARY / f"{block}.sv").read_text()
+        assert right in text, right
+        texts += [copied(text.replace(right, wrong)), copied(DIAMOND)]
+        found = [one for one in instances(wanted)[0] if one.module.startswith((block, "diamond"))]
+        broken[k] = [dataclasses.replace(one, name=f"{one.name}_{k}", module=copied(one.module)) for one in found]
+    sources = write(tmp_path / "rtl", [one for group in broken.values() for one in group], [])
+    (tmp_path / "rtl" / "copies.sv").write_text("\n".join(texts))
+    runner = compiled([*sources, tmp_path / "rtl" / "copies.sv"], tmp_path, monkeypatch)
+    for k, blocks in broken.items():
+        ran, failed = run(runner, tmp_path, blocks, HARDEST)
+        assert ran == HARD_CASES
+        assert failed >= HARD_CASES // 2, FAULTS[k]
 
 
 # --- parameters and tools ---------------------------------------------------------------------------------------------
@@ -403,7 +421,7 @@ def warnings(said: subprocess.CompletedProcess[str]) -> list[str]:
 
 
 def test_yosys_reads_every_instance_without_a_warning(tmp_path: Path) -> None:
-    said = yosys(write(tmp_path), "blocks")
+    said = yosys(write(tmp_path, *instances()), "blocks")
     assert warnings(said) == []
     for name in BLOCKS:
         if name == "softmax_vector":  # below
