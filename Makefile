@@ -1,12 +1,13 @@
 # make demo     train and build designs/digits_mlp, with everything that needs
 # make test     lint, types and the whole test suite
+# make test-all the tests that are more of the same, too
 # make designs  trains and builds every example; about half an hour
 
 PYTHON ?= python3
 VENV   ?= .venv
 JOBS   ?= 2
 
-.PHONY: demo designs test lint install clean
+.PHONY: demo designs test test-all lint install clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -17,6 +18,9 @@ designs: $(VENV)/.installed
 
 test: lint
 	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadgroup
+
+test-all: lint
+	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadgroup -m ""
 
 lint: $(VENV)/.installed
 	$(VENV)/bin/ruff check .

@@ -31,6 +31,8 @@ MINIMUM_ACCURACY = {
     "digits_pot": 0.95,
     "digits_ternary": 0.94,
 }
+#: Designs that take the same way as another one, with other weights.
+ALIKE = ("digits_pot", "digits_ternary")
 #: Designs whose training takes minutes; the tests build a small variant, `make designs` the real one.
 SMALL = ("mnist_cnn", "residual_cnn", "timeseries_conv1d")
 #: Number formats that the report of a design names, layer by layer.
@@ -98,12 +100,12 @@ def require_equal(folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", DESIGNS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.extended) if name in ALIKE else name for name in DESIGNS]
+)
 def test_example_designs_build_and_prove(name: str, trained: Trained, tmp_path: Path) -> None:
-    # Synthesis takes as long as the rest of a build; one network shows it flat, two by layers.
-    by_layer = {"flat_limit": 1}
-    synthesis = {"digits_mlp": {}, "digits_codebook": by_layer, "mnist_cnn": by_layer}
-    changes = synthesis.get(name, {"synth": False})
+    # Synthesis takes as long as the rest of a build; one network shows it flat, one by layers.
+    changes = {"digits_mlp": {}, "mnist_cnn": {"flat_limit": 1}}.get(name, {"synth": False})
     folder = variant(trained, tmp_path, name, **changes)
     run = call("build", folder, "--output", tmp_path / "out")
     assert run.exit_code == 0, run.stderr
@@ -143,7 +145,9 @@ def test_closed_gates_cost_less_than_a_point(trained: Trained) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("reuse", "family", "dsp"), [(64, "xc7", True), (32, "ice40", False)])
+@pytest.mark.parametrize(
+    ("reuse", "family", "dsp"), [(64, "xc7", True), pytest.param(32, "ice40", False, marks=pytest.mark.extended)]
+)
 def test_digits_folded(reuse: int, family: str, dsp: bool, trained: Trained, tmp_path: Path) -> None:
     layers = {"fc3": {"reuse_factor": 32}}  # 64 and 32 both divide its 32x10 matrix, 64 only with one input a cycle
     folder = variant(trained, tmp_path, "digits_mlp", reuse_factor=reuse, family=family, layers=layers, flat_limit=1)
@@ -165,7 +169,9 @@ def test_wrong_accuracy_target_is_not_hidden(trained: Trained, tmp_path: Path) -
     assert "accuracy: original 0.0000, frozen 0.0000" in run.stderr
 
 
-@pytest.mark.parametrize("seconds", [1.0, 6.0, 12.0])
+@pytest.mark.parametrize(
+    "seconds", [6.0, *(pytest.param(seconds, marks=pytest.mark.extended) for seconds in (1.0, 12.0))]
+)
 def test_interrupted_build_leaves_nothing(seconds: float, trained: Trained, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     process = subprocess.Popen(

@@ -36,11 +36,11 @@ def written(model: Any, folder: Path, **options: Any) -> Design:
     ("name", "options"),
     [
         ("two_heads", {}),
-        ("two_heads", {"layers": {"deep1": {"reuse_factor": 14}}}),
+        pytest.param("two_heads", {"layers": {"deep1": {"reuse_factor": 14}}}, marks=pytest.mark.extended),
         ("two_inputs", {"layers": {"hidden": {"reuse_factor": 3}}}),
         ("exposed_trunk", {}),
         ("two_classifiers", {}),
-        ("two_classifiers", {"head": "argmax"}),
+        pytest.param("two_classifiers", {"head": "argmax"}, marks=pytest.mark.extended),
         ("two_classifiers", {"head": "softmax"}),
     ],
 )

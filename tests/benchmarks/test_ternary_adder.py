@@ -47,6 +47,7 @@ def expected(vector: dict[str, int]) -> dict[str, int]:
     return found
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("what", ["sources", "netlist"])
 def test_equals_integers(what: str, tmp_path: Path) -> None:
     sources = [module(tmp_path / "cells.v"), CELL, resources.rtl_library() / "add3.sv"]

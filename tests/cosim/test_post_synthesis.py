@@ -97,7 +97,7 @@ def test_folded_with_dsp_blocks(tmp_path: Path) -> None:
     assert (result.stream.latency("m_axis"), result.stream.ii("m_axis")) == (design.hardware.latency, 4)
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_gated_engine(tmp_path: Path) -> None:
     """Clock by clock as predicted for these vectors."""
     rng = np.random.default_rng(2)

@@ -108,6 +108,7 @@ def test_rtl_equals_golden(tmp_path: Path) -> None:
     toolchain.lint(batch.sources, "batch")
 
 
+@pytest.mark.extended
 def test_netlist_equals_the_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every form, read and mapped by yosys."""
     x = np.arange(1 << 7)
