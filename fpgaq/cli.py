@@ -82,8 +82,8 @@ design.yaml may hold: {keys}. The exit code is 0 when every gate passed, 1 when 
 def _design_keys() -> str:
     return (
         "model, train, name, input_precision, inputs, labels, samples, weight_precision, activation_precision, "
-        "scale_precision, head, io_type, strategy, reuse_factor, layers (options by layer name), target_ii, "
-        "target_fps, folding, family, clock_period, synth, flat_limit, seed, jobs"
+        "scale_precision, curve_precision, head, io_type, strategy, reuse_factor, layers (options by layer name), "
+        "target_ii, target_fps, folding, family, clock_period, synth, flat_limit, seed, jobs"
     )
 
 
@@ -140,7 +140,8 @@ def convert(
     head: Annotated[Head, typer.Option(help="What becomes of a final softmax.")] = Head.logits,
     weight_precision: Annotated[int, typer.Option(help="Bits of weights and biases without quantizer.")] = 16,
     activation_precision: Annotated[int, typer.Option(help="Bits of activations without quantizer.")] = 16,
-    scale_precision: Annotated[int, typer.Option(help="Bits of alpha='auto' scales and batch-norm factors.")] = 16,
+    scale_precision: Annotated[int, typer.Option(help="Bits of alpha='auto' scales, batch norms and slopes.")] = 16,
+    curve_precision: Annotated[int, typer.Option(help="Bits of tanh, sigmoid and curves without quantizer.")] = 8,
     synth: Annotated[bool, typer.Option(help="Count resources with yosys, or end with the gates.")] = True,
     flat_limit: Annotated[float, typer.Option(help="Seconds after which flat synthesis is given up.")] = 300.0,
     seed: Annotated[int, typer.Option(help="Seed of random inputs and stalls.")] = 0,

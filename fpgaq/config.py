@@ -21,8 +21,9 @@ class Precision(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     weight: int = Field(16, ge=2, le=32, description="weights and biases without quantizer")
-    activation: int = Field(16, ge=2, le=32, description="activations without quantizer that feed a matrix")
-    scale: int = Field(16, ge=2, le=32, description="scales of alpha='auto' and batch normalization factors")
+    activation: int = Field(16, ge=2, le=32, description="activations without quantizer that feed a matrix or slopes")
+    scale: int = Field(16, ge=2, le=32, description="scales of alpha='auto', batch norm factors, and slopes")
+    curve: int = Field(8, ge=2, le=10, description="results of tanh, sigmoid and other curves without quantizer")
 
 
 class LayerOptions(BaseModel):
@@ -45,7 +46,8 @@ class Options(BaseModel):
     input_precision: str = Field("fixed<16,6>", description="type of the inputs, in hls4ml's spelling")
     weight_precision: int = Field(16, ge=2, le=32, description="bits of weights and biases without quantizer")
     activation_precision: int = Field(16, ge=2, le=32, description="bits of activations without quantizer")
-    scale_precision: int = Field(16, ge=2, le=32, description="bits of alpha='auto' scales and batch-norm factors")
+    scale_precision: int = Field(16, ge=2, le=32, description="bits of alpha='auto' scales, batch norms and slopes")
+    curve_precision: int = Field(8, ge=2, le=10, description="bits of tanh, sigmoid and curves without quantizer")
     head: Head = Field("logits", description="what becomes of a final softmax: left out, class index, or a table")
     io_type: Literal["io_parallel", "io_stream"] = Field(
         "io_parallel", description="hls4ml's interface style of the C++: arrays, or streams of pixels"
@@ -94,7 +96,12 @@ class Options(BaseModel):
     @property
     def precision(self) -> Precision:
         """Bits for what the model leaves in float."""
-        return Precision(weight=self.weight_precision, activation=self.activation_precision, scale=self.scale_precision)
+        return Precision(
+            weight=self.weight_precision,
+            activation=self.activation_precision,
+            scale=self.scale_precision,
+            curve=self.curve_precision,
+        )
 
 
 class DesignConfig(Options):

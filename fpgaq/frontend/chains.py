@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from fpgaq.frontend.activation_quantizers import Cast, activation_meaning
+from fpgaq.frontend.curves import is_curve
 from fpgaq.frontend.qkeras_quantizers import QuantizedParameter, quantize_parameter, quantizer_name
-from fpgaq.frontend.supported import CLIPPING_FUNCTIONS
+from fpgaq.frontend.supported import CLIPPING_FUNCTIONS, LEAKY_FUNCTIONS
 
 LayerDict = dict[str, Any]
 
@@ -35,6 +36,21 @@ def activation_dict(layer: str, quantizer: Any) -> LayerDict:
         "thresholds": list(meaning.thresholds),
         "levels": list(meaning.levels),
     }
+
+
+def function_dict(activation: Any, channels: int) -> LayerDict | None:
+    """Return class and attributes of our hls4ml layer for a function of Keras, None where hls4ml has one."""
+    name = quantizer_name(activation)
+    if name in CLIPPING_FUNCTIONS:
+        return {"class_name": "Clip", "limits": list(CLIPPING_FUNCTIONS[name])}
+    if name in LEAKY_FUNCTIONS:
+        return leaky_dict(np.full(channels, LEAKY_FUNCTIONS[name]))
+    return {"class_name": "Curve", "function": name} if is_curve(activation) else None
+
+
+def leaky_dict(slopes: np.ndarray) -> LayerDict:
+    """Return class and attributes of a rectifier with these slopes of the channels."""
+    return {"class_name": "Leaky", "n_chan": slopes.size, "slope_data": slopes}
 
 
 class Chain:
@@ -151,12 +167,9 @@ def add_activation(chain: Chain, layer: Any) -> None:
     name = quantizer_name(activation)
     if activation is None or name == "linear":
         return
+    kind = function_dict(activation, chain.out_shape[-1])
     if name in ("relu", "softmax"):
-        kind: LayerDict = {"class_name": "Softmax" if name == "softmax" else "Activation", "activation": name}
+        kind = {"class_name": "Softmax" if name == "softmax" else "Activation", "activation": name}
         if name == "softmax":
             kind["axis"] = -1
-    elif name in CLIPPING_FUNCTIONS:
-        kind = {"class_name": "Clip", "limits": list(CLIPPING_FUNCTIONS[name])}
-    else:
-        kind = activation_dict(layer.name, activation)
-    chain.add(f"{layer.name}_{name}", **kind)
+    chain.add(f"{layer.name}_{name}", **(kind or activation_dict(layer.name, activation)))

@@ -15,12 +15,14 @@ import numpy as np
 from fpgaq.bundles import Bundle, bundled, samples, unbundled
 from fpgaq.errors import FpgaqError, ModelError
 from fpgaq.frontend.activation_quantizers import Cast, activation_meaning, evaluation_on_steps
+from fpgaq.frontend.curves import is_curve
 from fpgaq.frontend.dyadic import trailing_fraction_bits
+from fpgaq.frontend.frozen_curves import curve_step
 from fpgaq.frontend.frozen_gated import gated_dense_step
 from fpgaq.frontend.frozen_merge import merge_step
 from fpgaq.frontend.frozen_spatial import average_step, convolution_step, depthwise_step
 from fpgaq.frontend.qkeras_quantizers import quantizer_name
-from fpgaq.frontend.supported import CLIPPING_FUNCTIONS, MERGING_LAYERS
+from fpgaq.frontend.supported import CLIPPING_FUNCTIONS, LEAKY_FUNCTIONS, MERGING_LAYERS
 from fpgaq.hls.derive import Derivation
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Node
@@ -166,7 +168,7 @@ class _Steps:
         kind, name = type(layer).__name__, hls_name(layer.name)
         if kind in _NO_OPERATION:
             return self._cast(name)
-        if kind in ("Flatten", "Reshape"):
+        if kind in ("Flatten", "Permute", "Reshape") or kind.startswith(("Cropping", "UpSampling")):
             return [layer.call]
         if kind in _MATRICES or "Conv" in kind:
             return self._matrix(layer, name)
@@ -180,11 +182,11 @@ class _Steps:
             return [gated_dense_step(layer, self.derivation.parameters[name]["weight"], self.dtype), *self._cast(name)]
         if kind in ("BatchNormalization", "QBatchNormalization"):
             return [*self._affine(name), *self._cast(name)]
-        if kind == "ReLU":
-            return [layer.call, *self._cast(name)]
+        if kind in ("LeakyReLU", "PReLU", "ReLU"):
+            return [*self._rectifier(layer, name), *self._cast(name)]
         if kind == "Softmax":
             return []
-        return [*self._activation(layer.name, layer.activation), *self._cast(name)]
+        return [*self._activation(layer.name, name, layer.activation), *self._cast(name)]
 
     def _matrix(self, layer: Any, name: str) -> list[Step]:
         import keras
@@ -204,10 +206,8 @@ class _Steps:
         steps += self._scaled(name)
         function = quantizer_name(layer.activation)
         if layer.activation is not None and function != "linear":
-            steps += [
-                *self._activation(layer.name, layer.activation),
-                *self._cast(hls_name(f"{layer.name}_{function}")),
-            ]
+            behind = hls_name(f"{layer.name}_{function}")
+            steps += [*self._activation(layer.name, behind, layer.activation), *self._cast(behind)]
         return steps
 
     def _weights(self, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -226,7 +226,23 @@ class _Steps:
         scale, bias = (parameters[k].values.astype(self.dtype) for k in ("scale", "bias"))
         return [lambda x: x * scale + bias]
 
-    def _activation(self, layer: str, activation: Any) -> list[Step]:
+    def _rectifier(self, layer: Any, name: str) -> list[Step]:
+        import keras
+
+        if not getattr(layer, "negative_slope", True):
+            return [layer.call]
+        most = getattr(layer, "max_value", None)
+        limited = [] if most is None else [lambda x: keras.ops.minimum(x, most)]
+        return [*limited, *self._cast(f"{name}_limit"), self._leaky(name)]
+
+    def _leaky(self, name: str) -> Step:
+        import keras
+
+        slope = self.derivation.parameters[name]["slope"].values.astype(self.dtype)
+        return lambda x: keras.ops.relu(x) - slope * keras.ops.relu(-x)  # as PReLU computes it
+
+    def _activation(self, layer: str, name: str, activation: Any) -> list[Step]:
+        """Return the steps of an activation: `layer` is Keras' name, `name` that of the hls4ml layer."""
         function = quantizer_name(activation)
         if function in ("linear", "softmax"):
             return []
@@ -234,6 +250,10 @@ class _Steps:
             return [_relu]
         if function in CLIPPING_FUNCTIONS:
             return [activation]
+        if function in LEAKY_FUNCTIONS:
+            return [self._leaky(name)]
+        if is_curve(activation):
+            return [curve_step(activation, self.derivation.casts[name][0])]
         meaning = activation_meaning(layer, activation)
         if isinstance(meaning, Cast):
             return [_in_float32(activation, meaning)]

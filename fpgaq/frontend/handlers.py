@@ -15,22 +15,29 @@ from hls4ml.converters.keras_v3.core import ActivationHandler
 
 from fpgaq.errors import ModelError
 from fpgaq.frontend.activation_quantizers import Cast
-from fpgaq.frontend.chains import Chain, LayerDict, activation_dict, add_activation, add_matrix, to_numpy
-from fpgaq.frontend.qkeras_quantizers import quantizer_name
-from fpgaq.frontend.supported import CLIPPING_FUNCTIONS
+from fpgaq.frontend.chains import (
+    Chain,
+    LayerDict,
+    activation_dict,
+    add_activation,
+    add_matrix,
+    function_dict,
+    leaky_dict,
+    to_numpy,
+)
 from fpgaq.ir.types import FixedType, Overflow, Rounding
 
 
 def _add_dense(chain: Chain, layer: Any, kernel: Any, bias: Any) -> None:
     n_in, n_out = map(int, kernel.shape)
-    quantizer = layer.kernel_quantizer_internal
+    quantizer = getattr(layer, "kernel_quantizer_internal", None)
     add_matrix(chain, layer, quantizer, kernel, bias, class_name="Dense", n_in=n_in, n_out=n_out)
 
 
-class QDenseHandler(KerasV3LayerHandler):
-    """QDense: matrix, scale of alpha='auto', activation."""
+class DenseHandler(KerasV3LayerHandler):
+    """(Q)Dense: matrix, scale of alpha='auto', activation."""
 
-    handles = ("qkeras.qlayers.QDense",)
+    handles = ("keras.src.layers.core.dense.Dense", "qkeras.qlayers.QDense")
 
     def handle(self, layer: Any, in_tensors: Any, out_tensors: Any) -> tuple[LayerDict, ...]:
         chain = Chain(layer, in_tensors, out_tensors)
@@ -64,30 +71,55 @@ class QActivationHandler(KerasV3LayerHandler):
 
 
 class ReluHandler(KerasV3LayerHandler):
-    """ReLU: a rectifier, with or without an upper limit."""
+    """ReLU: a rectifier, with or without an upper limit, and with or without a slope for negative values."""
 
     handles = ("keras.src.layers.activations.relu.ReLU",)
 
     def handle(self, layer: Any, in_tensors: Any, out_tensors: Any) -> tuple[LayerDict, ...]:
         chain = Chain(layer, in_tensors, out_tensors)
-        if layer.max_value in (None, float("inf")):
+        most = None if layer.max_value in (None, float("inf")) else float(layer.max_value)
+        if layer.negative_slope:
+            if most is not None:
+                chain.add(f"{layer.name}_limit", class_name="Clip", limits=[-float("inf"), most])
+            chain.add(layer.name, **leaky_dict(leaky_slopes(layer)))
+        elif most is None:
             chain.add(layer.name, class_name="Activation", activation="relu")
         else:
-            chain.add(layer.name, class_name="Clip", limits=[0.0, float(layer.max_value)])
+            chain.add(layer.name, class_name="Clip", limits=[0.0, most])
         return chain.done()
 
 
-class ClippingFunctionHandler(ActivationHandler):
-    """Activation: functions that clip, besides those that hls4ml knows."""
+class LeakyHandler(KerasV3LayerHandler):
+    """LeakyReLU and PReLU: a rectifier with a slope for negative values."""
+
+    handles = (
+        "keras.src.layers.activations.leaky_relu.LeakyReLU",
+        "keras.src.layers.activations.prelu.PReLU",
+    )
+
+    def handle(self, layer: Any, in_tensors: Any, out_tensors: Any) -> tuple[LayerDict, ...]:
+        chain = Chain(layer, in_tensors, out_tensors)
+        chain.add(layer.name, **leaky_dict(leaky_slopes(layer)))
+        return chain.done()
+
+
+def leaky_slopes(layer: Any) -> np.ndarray:
+    """Return the slope of every channel of a rectifier."""
+    slopes = layer.negative_slope if hasattr(layer, "negative_slope") else to_numpy(layer.alpha).reshape(-1)
+    return np.broadcast_to(np.asarray(slopes, np.float64), layer.output.shape[-1:])
+
+
+class FunctionHandler(ActivationHandler):
+    """Activation: functions that hls4ml has no layer for, besides those that it knows."""
 
     handles = ActivationHandler.handles
 
     def handle(self, layer: Any, in_tensors: Any, out_tensors: Any) -> tuple[LayerDict, ...]:
-        limits = CLIPPING_FUNCTIONS.get(quantizer_name(layer.activation))
-        if limits is None:
+        kind = function_dict(layer.activation, int(out_tensors[0].shape[-1]))
+        if kind is None:
             return super().handle(layer, in_tensors, out_tensors)
         chain = Chain(layer, in_tensors, out_tensors)
-        chain.add(layer.name, class_name="Clip", limits=list(limits))
+        chain.add(layer.name, **kind)
         return chain.done()
 
 

@@ -230,3 +230,27 @@ class ZeroPaddingHandler(KerasV3LayerHandler):
             **pads,
         )
         return chain.done()
+
+
+class ArrangeHandler(KerasV3LayerHandler):
+    """Cropping1D/2D, UpSampling1D/2D and Permute."""
+
+    handles = (
+        *(f"{_KERAS}.reshaping.cropping{axes}d.Cropping{axes}D" for axes in (1, 2)),
+        *(f"{_KERAS}.reshaping.up_sampling{axes}d.UpSampling{axes}D" for axes in (1, 2)),
+        f"{_KERAS}.reshaping.permute.Permute",
+    )
+
+    def handle(self, layer: Any, in_tensors: Any, out_tensors: Any) -> tuple[LayerDict, ...]:
+        chain = Chain(layer, in_tensors, out_tensors)
+        kind, series = type(layer).__name__, len(chain.in_shape) == 2
+        if kind.startswith("Cropping"):
+            pairs = [layer.cropping] if series else layer.cropping
+            operation, parameters = "crop", [int(before) for before, _ in pairs]
+        elif kind.startswith("UpSampling"):
+            operation, parameters = "repeat", [int(layer.size)] if series else [int(n) for n in layer.size]
+        else:
+            operation, parameters = "permute", [int(axis) - 1 for axis in layer.dims]
+        options: LayerDict = {"operation": operation, "parameters": parameters, "out_shape": chain.out_shape}
+        chain.add(layer.name, class_name="Arrange", **options)
+        return chain.done()

@@ -19,6 +19,8 @@ SUPPORTED_LAYERS = (
     "Concatenate",
     "Conv1D",
     "Conv2D",
+    "Cropping1D",
+    "Cropping2D",
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
@@ -30,11 +32,14 @@ SUPPORTED_LAYERS = (
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "InputLayer",
+    "LeakyReLU",
     "MaxPooling1D",
     "MaxPooling2D",
     "Maximum",
     "Minimum",
     "Multiply",
+    "PReLU",
+    "Permute",
     "QActivation",
     "QBatchNormalization",
     "QConv1D",
@@ -51,13 +56,19 @@ SUPPORTED_LAYERS = (
     "SeparableConv2D",
     "Softmax",
     "Subtract",
+    "UpSampling1D",
+    "UpSampling2D",
     "ZeroPadding1D",
     "ZeroPadding2D",
 )
-#: Functions that ``activation=...`` may name besides QKeras quantizers.
-SUPPORTED_FUNCTIONS = ("linear", "relu", "softmax")
-#: Further functions of Activation and QDense layers, with the limits that they clip to.
+#: Functions that clip, with their limits.
 CLIPPING_FUNCTIONS = {"hard_tanh": (-1.0, 1.0), "relu6": (0.0, 6.0)}
+#: Functions that are a rectifier with a slope for negative values: Keras' default.
+LEAKY_FUNCTIONS = {"leaky_relu": 0.2}
+#: Functions that become staircases of a stated number of bits; none of them falls anywhere.
+CURVES = ("elu", "exponential", "hard_sigmoid", "selu", "sigmoid", "softsign", "tanh")
+#: Functions that ``activation=...`` may name besides QKeras quantizers.
+SUPPORTED_FUNCTIONS = ("linear", "relu", "softmax", *CLIPPING_FUNCTIONS, *LEAKY_FUNCTIONS, *CURVES)
 SUPPORTED_CLASSES = frozenset(SUPPORTED_LAYERS)
 
 
@@ -99,27 +110,44 @@ def check_model(model: Any) -> None:
 
 def _check_layer(layer: Any, kind: str) -> None:
     if kind == "ReLU":
-        for option in ("negative_slope", "threshold"):
-            value = getattr(layer, option)
-            if value != 0.0:
-                raise ModelError(f"layer {layer.name!r}: ReLU with {option}={value} is not supported; use QActivation")
-        most = layer.max_value
-        if most not in (None, float("inf")) and not (0 < most < 2.0**31 and float(most) * 2.0**16 % 1 == 0):
-            raise ModelError(
-                f"layer {layer.name!r}: ReLU with max_value={most} is not supported; use a multiple of 2^-16 between "
-                "0 and 2^31, which hardware can represent"
-            )
+        _check_rectifier(layer)
+    if kind == "PReLU" and any(n != 1 for n in layer.alpha.shape[:-1]):
+        axes = list(range(1, len(layer.alpha.shape)))
+        raise ModelError(
+            f"layer {layer.name!r}: a PReLU whose slopes differ between pixels is not supported: every pixel goes "
+            f"through the same hardware; use shared_axes={axes}"
+        )
+    if kind == "Permute" and len(layer.dims) > 3:
+        raise ModelError(f"layer {layer.name!r}: Permute of {len(layer.dims)} axes is not supported; use at most 3")
+    if getattr(layer, "interpolation", "nearest") != "nearest":
+        raise ModelError(
+            f"layer {layer.name!r}: interpolation={layer.interpolation!r} is not supported: it makes new values; use "
+            "'nearest'"
+        )
     if kind in MERGING_LAYERS:
         _check_merging(layer, kind)
     _check_spatial(layer)
     if kind in ("Activation", "Dense") or ("Conv" in kind and not kind.startswith("Q")):
         name = getattr(layer.activation, "__name__", type(layer.activation).__name__)
-        if name not in SUPPORTED_FUNCTIONS and not (kind == "Activation" and name in CLIPPING_FUNCTIONS):
+        if name not in SUPPORTED_FUNCTIONS:
             raise ModelError(
                 f"layer {layer.name!r}: activation {name!r} is not supported; use {', '.join(SUPPORTED_FUNCTIONS)} "
                 "or a "
                 "QActivation with quantized_relu, quantized_bits, quantized_tanh, binary or ternary"
             )
+
+
+def _check_rectifier(layer: Any) -> None:
+    if layer.threshold != 0.0:
+        raise ModelError(
+            f"layer {layer.name!r}: ReLU with threshold={layer.threshold} is not supported; use QActivation"
+        )
+    most = layer.max_value
+    if most not in (None, float("inf")) and not (0 < most < 2.0**31 and float(most) * 2.0**16 % 1 == 0):
+        raise ModelError(
+            f"layer {layer.name!r}: ReLU with max_value={most} is not supported; use a multiple of 2^-16 between "
+            "0 and 2^31, which hardware can represent"
+        )
 
 
 def _check_merging(layer: Any, kind: str) -> None:

@@ -17,7 +17,9 @@ from fpgaq.config import Options
 from fpgaq.errors import ModelError
 from fpgaq.frontend.dyadic import Dyadic
 from fpgaq.hls import derive_activations as activations
+from fpgaq.hls.derive_arrange import lower_arrange
 from fpgaq.hls.derive_conv import lower_convolution, lower_depthwise, lower_margin, lower_zero_padding
+from fpgaq.hls.derive_curves import lower_curve
 from fpgaq.hls.derive_gated import lower_gated_dense
 from fpgaq.hls.derive_matrix import lower_dense
 from fpgaq.hls.derive_merge import lower_merge
@@ -181,9 +183,16 @@ def _settle_unused_types(layer: Any) -> None:
 
 def _feeds_matrix(layer: Any) -> bool:
     return any(
-        _LOWERINGS.get(consumer.class_name) in _MATRICES or (_only_moves_values(consumer) and _feeds_matrix(consumer))
+        _multiplies(consumer) or (_only_moves_values(consumer) and _feeds_matrix(consumer))
         for consumer in layer.get_output_nodes()
     )
+
+
+def _multiplies(layer: Any) -> bool:
+    """Whether a layer makes numbers much longer: matrices, and slopes that are no short numbers."""
+    if layer.class_name == "Leaky":
+        return activations.has_long_slopes(layer)
+    return _LOWERINGS.get(layer.class_name) in _MATRICES
 
 
 def _only_moves_values(layer: Any) -> bool:
@@ -235,11 +244,13 @@ def _lower_reshape(deriver: Deriver, layer: Any) -> None:
 _LOWERINGS: dict[str, Callable[[Deriver, Any], None]] = {
     "Activation": activations.lower_activation,
     "ArgMax": activations.lower_argmax,
+    "Arrange": lower_arrange,
     "BatchNormalization": _lower_batch_normalization,
     "Clip": activations.lower_clip,
     "Concatenate": lower_merge,
     "Conv1D": lower_convolution,
     "Conv2D": lower_convolution,
+    "Curve": lower_curve,
     "Dense": lower_dense,
     "DepthwiseConv1D": lower_depthwise,
     "DepthwiseConv2D": lower_depthwise,
@@ -247,6 +258,7 @@ _LOWERINGS: dict[str, Callable[[Deriver, Any], None]] = {
     "GlobalPooling1D": lower_global_pooling,
     "GlobalPooling2D": lower_global_pooling,
     "Input": _lower_input,
+    "Leaky": activations.lower_leaky,
     "Margin": lower_margin,
     "Merge": lower_merge,
     "MergeMany": lower_merge,
@@ -259,4 +271,4 @@ _LOWERINGS: dict[str, Callable[[Deriver, Any], None]] = {
     "ZeroPadding2D": lower_zero_padding,
 }
 _MATRICES = (lower_convolution, lower_dense, lower_depthwise)
-_MOVES = ("Concatenate", "Margin", "Reshape", "ZeroPadding1D", "ZeroPadding2D")
+_MOVES = ("Arrange", "Concatenate", "Margin", "Reshape", "ZeroPadding1D", "ZeroPadding2D")

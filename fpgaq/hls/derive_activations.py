@@ -16,11 +16,14 @@ from fpgaq.hls.freeze import to_hls
 from fpgaq.ir import ops
 from fpgaq.ir.node import Node
 from fpgaq.ir.ops import softmax
-from fpgaq.ir.types import FixedType, Overflow, Rounding
+from fpgaq.ir.types import FixedType, IntArray, Overflow, Rounding
 
 if TYPE_CHECKING:
     from fpgaq.frontend.staircase import Threshold
     from fpgaq.hls.derive import Deriver
+
+#: Fraction bits of a slope in front of which nothing has to be rounded.
+SHORT_SLOPE = 8
 
 
 def lower_activation(deriver: Deriver, layer: Any) -> None:
@@ -45,7 +48,8 @@ def lower_clip(deriver: Deriver, layer: Any) -> None:
     """Lower a rectifier with an upper limit, and other clipping; the limits may be finer than the input."""
     source = layer.inputs[0]
     x = deriver.operands[source]
-    limits = dyadic.exact(layer.get_attr("limits"))
+    below = -math.ldexp(1.0, int(x.bounds.hull[0]).bit_length() - x.type.frac)  # all inputs, where there is no limit
+    limits = dyadic.exact([below if math.isinf(limit) else limit for limit in layer.get_attr("limits")])
     frac = max(x.type.frac, limits.frac)
     if frac > x.type.frac:
         lo, hi = (bound << (frac - x.type.frac) for bound in x.bounds.hull)
@@ -67,6 +71,28 @@ def lower_clip(deriver: Deriver, layer: Any) -> None:
     deriver.finish(layer, node, None)
 
 
+def lower_leaky(deriver: Deriver, layer: Any) -> None:
+    """Lower a rectifier with a slope for negative values, whose products keep all their bits."""
+    x = deriver.operands[layer.inputs[0]]
+    slope = deriver.freeze(layer, "slope", False, deriver.precision.scale)
+    frac = max(slope.frac, 0)
+    node = ops.LeakyRelu(
+        name=layer.name,
+        inputs=(layer.inputs[0],),
+        type=deriver.any_type(x.type.frac + frac),
+        layer=layer.name,
+        slope=slope.codes << (frac - slope.frac),
+        slope_frac=frac,
+    )
+    deriver.set_weights(layer, "slope", slope, "a")
+    deriver.finish(layer, node, None)
+
+
+def has_long_slopes(layer: Any) -> bool:
+    """Whether products with the slopes of a rectifier need many bits."""
+    return dyadic.trailing_fraction_bits(np.asarray(layer.get_attr("slope_data"), np.float64)) > SHORT_SLOPE
+
+
 def lower_thresholds(deriver: Deriver, layer: Any) -> None:
     """Lower a staircase: its thresholds become integers on the grid of the input."""
     x = deriver.operands[layer.inputs[0]]
@@ -79,19 +105,27 @@ def lower_thresholds(deriver: Deriver, layer: Any) -> None:
             base = level
         elif code <= hi:  # a level between two thresholds that fall on the same integer is never reached
             steps[code] = level
-    steps = steps or {hi + 1: base}
-    node = ops.Thresholds(
+    codes = np.array([base, *steps.values()])
+    deriver.finish(layer, staircase(deriver, layer, np.array(list(steps)), codes, levels.frac), None)
+
+
+def staircase(deriver: Deriver, layer: Any, thresholds: IntArray, codes: IntArray, frac: int) -> ops.Thresholds:
+    """Return the operation of a staircase, and give hls4ml its tables; `frac` is that of the codes."""
+    source = layer.inputs[0]
+    x = deriver.operands[source]
+    if not thresholds.size:  # a table needs a step
+        thresholds, codes = np.array([x.bounds.hull[1] + 1]), np.repeat(codes, 2)
+    layer.set_attr("thresholds", thresholds.tolist())
+    deriver.set_weights(layer, "threshold", Dyadic(thresholds, x.type.frac), "t")
+    deriver.set_weights(layer, "level", Dyadic(codes, frac), "l")
+    return ops.Thresholds(
         name=layer.name,
-        inputs=(layer.inputs[0],),
-        type=deriver.any_type(levels.frac),
+        inputs=(source,),
+        type=deriver.any_type(frac),
         layer=layer.name,
-        thresholds=np.array(list(steps)),
-        codes=np.array([base, *steps.values()]),
+        thresholds=thresholds,
+        codes=codes,
     )
-    layer.set_attr("thresholds", list(steps))
-    deriver.set_weights(layer, "threshold", Dyadic(node.thresholds, x.type.frac), "t")
-    deriver.set_weights(layer, "level", Dyadic(node.codes, levels.frac), "l")
-    deriver.finish(layer, node, None)
 
 
 def _first_code(layer: str, threshold: Threshold, type_: FixedType, most: int) -> int:

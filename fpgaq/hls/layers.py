@@ -11,7 +11,9 @@ from hls4ml.model.attributes import Attribute, TypeAttribute, WeightAttribute
 from hls4ml.model.layers import Layer, layer_map, register_layer
 from hls4ml.model.types import FixedPrecisionType
 
+from fpgaq.hls.arrange_layer import Arrange, ArrangeCall, ArrangeConfig
 from fpgaq.hls.gated_layer import GatedDense, GatedDenseCall, GatedDenseConfig
+from fpgaq.hls.leaky_layer import Leaky, LeakyCall, LeakyConfig
 from fpgaq.hls.margin_layer import Margin, MarginCall, MarginConfig
 from fpgaq.hls.merge_layer import MergeMany, MergeManyCall, MergeManyConfig
 from fpgaq.resources import hls_templates
@@ -42,6 +44,30 @@ class Thresholds(Layer):
         self.add_weights_variable(name="threshold", var_name="t{index}", precision=anything, data=values)
         levels = np.array(self.get_attr("levels"))
         self.add_weights_variable(name="level", var_name="l{index}", precision=anything, data=levels)
+
+
+class Curve(Layer):
+    """A staircase whose steps depend on the type of its input: a function that has no quantizer."""
+
+    _expected_attributes = (
+        Attribute("n_in"),
+        Attribute("function", value_type=str),
+        Attribute("thresholds", value_type=Sequence, default=()),
+        WeightAttribute("threshold"),
+        WeightAttribute("level"),
+        TypeAttribute("threshold"),
+        TypeAttribute("level"),
+    )
+
+    def initialize(self) -> None:
+        """Declare result and tables; they come from the pass `fpgaq.hls.passes.DeriveTypes`."""
+        import numpy as np
+
+        self.set_attr("n_in", self.get_input_variable().size())
+        self.add_output_variable(self.get_input_variable().shape)
+        anything = FixedPrecisionType(32, 16)
+        self.add_weights_variable(name="threshold", var_name="t{index}", precision=anything, data=np.zeros(1))
+        self.add_weights_variable(name="level", var_name="l{index}", precision=anything, data=np.zeros(2))
 
 
 class Clip(Layer):
@@ -77,7 +103,7 @@ class ArgMax(Layer):
 
 class _ThresholdsConfig(LayerConfigTemplate):
     def __init__(self) -> None:
-        super().__init__(Thresholds)
+        super().__init__((Thresholds, Curve))
 
     def format(self, node: Any) -> str:
         params = self._default_config_params(node)
@@ -94,7 +120,7 @@ class _ThresholdsConfig(LayerConfigTemplate):
 
 class _ThresholdsCall(FunctionCallTemplate):
     def __init__(self) -> None:
-        super().__init__(Thresholds, include_header=["nnet_utils/nnet_thresholds.h"])
+        super().__init__((Thresholds, Curve), include_header=["nnet_utils/nnet_thresholds.h"])
 
     def format(self, node: Any) -> str:
         params = self._default_function_params(node)
@@ -148,12 +174,14 @@ class _ArgMaxCall(FunctionCallTemplate):
 
 def register(backend: Any) -> None:
     """Make the layers known to hls4ml, and their templates and headers to a backend."""
-    for cls in (Thresholds, Clip, ArgMax, GatedDense, Margin, MergeMany):
+    for cls in (Thresholds, Curve, Clip, ArgMax, Arrange, GatedDense, Leaky, Margin, MergeMany):
         if cls.__name__ not in layer_map:
             register_layer(cls.__name__, cls)
     for template in (_ThresholdsConfig, _ThresholdsCall, _ClipConfig, _ClipCall, _ArgMaxConfig, _ArgMaxCall):
         backend.register_template(template)
-    for template in (GatedDenseConfig, GatedDenseCall, MarginConfig, MarginCall, MergeManyConfig, MergeManyCall):
+    for template in (GatedDenseConfig, GatedDenseCall, LeakyConfig, LeakyCall, MarginConfig, MarginCall):
+        backend.register_template(template)
+    for template in (ArrangeConfig, ArrangeCall, MergeManyConfig, MergeManyCall):
         backend.register_template(template)
     for header in sorted(Path(hls_templates()).glob("*.h")):
         backend.register_source(str(header))

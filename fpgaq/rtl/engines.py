@@ -13,8 +13,11 @@ from typing import Protocol
 from fpgaq.rtl.dataflow import LayerHardware
 from fpgaq.rtl.folded_matrix import FoldedMatrix
 from fpgaq.rtl.stream_collect import StreamCollect
+from fpgaq.rtl.stream_crop import StreamCrop
 from fpgaq.rtl.stream_pad import StreamPad
 from fpgaq.rtl.stream_reduce import StreamReduce
+from fpgaq.rtl.stream_repeat import StreamRepeat
+from fpgaq.rtl.stream_split import StreamSplit
 from fpgaq.rtl.stream_window import StreamWindow
 
 #: More clocks than anything takes.
@@ -61,7 +64,9 @@ def make_engine(hardware: LayerHardware, cycles: Sequence[int] | None = None) ->
     """
     if isinstance(hardware, StreamPad):
         return Margin(hardware.margin, hardware.early)
-    changing = (FoldedMatrix, StreamCollect, StreamReduce, StreamWindow)
+    if isinstance(hardware, (StreamRepeat, StreamSplit)):
+        return Unpacking(hardware.waits, hardware.ends)
+    changing = (FoldedMatrix, StreamCollect, StreamCrop, StreamReduce, StreamWindow)
     gives = hardware.gives if isinstance(hardware, changing) else (True,)
     return Pipeline(hardware.latency, hardware.ii, cycles, gives)
 
@@ -162,3 +167,43 @@ class Margin:
 
     def state(self) -> tuple[int, ...]:
         return (self.place, self.full, self.started)
+
+
+class Unpacking:
+    """`stream_repeat` and `stream_split`: one beat stays while several are made of it.
+
+    Parameters
+    ----------
+    waits : sequence of bool
+        Whether each beat of a frame of the result is of the beat that came last; the others are there anyway.
+    ends : sequence of bool
+        Whether that one makes room for another with each of them.
+    """
+
+    def __init__(self, waits: Sequence[bool], ends: Sequence[bool]) -> None:
+        self.waits = waits
+        self.ends = ends
+        self.place = 0
+        self.full = False
+
+    @property
+    def offers(self) -> bool:
+        return self.full or not self.waits[self.place]
+
+    def accepts(self, free: bool) -> bool:
+        return not self.full or (free and self.ends[self.place])
+
+    def step(self, *, free: bool, taken: bool) -> None:
+        if self.offers and free:
+            self.full &= not self.ends[self.place]
+            self.place = (self.place + 1) % len(self.waits)
+        self.full |= taken
+
+    def idle(self, free: bool) -> int:
+        return 1 if self.offers and free else FOREVER
+
+    def skip(self, clocks: int) -> None:
+        """Nothing counts clocks here."""
+
+    def state(self) -> tuple[int, ...]:
+        return (self.place, self.full)

@@ -11,10 +11,26 @@ from dataclasses import dataclass
 
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Node, Operand
-from fpgaq.ir.ops import Clip, Concatenate, Input, Merge, Relu, Requantize, Reshape, Thresholds
+from fpgaq.ir.ops import (
+    Clip,
+    Concatenate,
+    Crop,
+    Input,
+    LeakyRelu,
+    Merge,
+    Permute,
+    Relu,
+    Repeat,
+    Requantize,
+    Reshape,
+    Thresholds,
+)
 
-#: Operations that need no pixels: they are the same for every element, or arrange them.
-_ANYWHERE = (Clip, Concatenate, Input, Merge, Relu, Requantize, Reshape, Thresholds)
+#: Operations that need no pixels: they are the same for every element or channel, or arrange them.
+_ANYWHERE = (
+    *(Clip, Concatenate, Crop, Input, LeakyRelu, Merge, Permute, Relu, Repeat, Requantize, Reshape),
+    Thresholds,
+)
 
 
 @dataclass(frozen=True)

@@ -6,25 +6,43 @@ import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Bounds, Node, Operand, frozen_array
-from fpgaq.ir.ops import ArgMax, GatedMatMul, MatMul, Pad, Reshape, Softmax, WindowAverage, WindowMax, Windows
+from fpgaq.ir.ops import (
+    ArgMax,
+    Crop,
+    GatedMatMul,
+    MatMul,
+    Pad,
+    Repeat,
+    Reshape,
+    Softmax,
+    WindowAverage,
+    WindowMax,
+    Windows,
+)
 from fpgaq.ir.types import FixedType
 from fpgaq.rtl.argmax_layer import ArgMaxLayer
 from fpgaq.rtl.dataflow import Block, LayerHardware
 from fpgaq.rtl.delays import MODELS, adder_inputs
+from fpgaq.rtl.divisor_tags import Tags, divisor_tags
 from fpgaq.rtl.folded_matrix import FoldedMatrix
-from fpgaq.rtl.frames import beats
+from fpgaq.rtl.frames import beats, in_pixels
 from fpgaq.rtl.gated_engine import GatedEngine
 from fpgaq.rtl.input_bits import known_levels
 from fpgaq.rtl.softmax_layer import SoftmaxLayer
 from fpgaq.rtl.stages import Layer, split, streams
 from fpgaq.rtl.stream_collect import StreamCollect
+from fpgaq.rtl.stream_crop import StreamCrop
 from fpgaq.rtl.stream_pad import StreamPad
 from fpgaq.rtl.stream_reduce import StreamReduce
+from fpgaq.rtl.stream_repeat import StreamRepeat
+from fpgaq.rtl.stream_split import StreamSplit
+from fpgaq.rtl.stream_tag import StreamTag
 from fpgaq.rtl.stream_window import StreamWindow
 from fpgaq.rtl.unroll import rounding_half
 from fpgaq.rtl.unrolled_layer import UnrolledLayer
@@ -47,11 +65,16 @@ class BlockMaker:
     clock_period: float
     family: str
 
+    @cached_property
+    def pixels(self) -> bool:
+        """Whether tensors of several axes travel pixel by pixel."""
+        return in_pixels(self.graph)
+
     def blocks(self) -> list[Block]:
         """Return the modules, in topological order."""
         layers, made = split(self.graph), streams(self.graph)
         readers = Counter([*(i for layer in layers for i in layer.inputs), *(made[o] for o in self.graph.outputs)])
-        collected = {layer.output: layer for layer in layers if isinstance(layer.nodes[0], Reshape)}
+        collected = {layer.output: layer for layer in layers if self._collected(layer) > 1}
         found: list[Block] = []
         for layer in layers:
             before = collected.get(layer.inputs[0])
@@ -72,7 +95,9 @@ class BlockMaker:
         return []
 
     def _collected(self, layer: Layer) -> int:
-        """Return the beats that a reshape makes one of."""
+        """Return the beats that a reshape makes one of, 0 for what is none or takes beats apart."""
+        if not isinstance(layer.nodes[0], Reshape):
+            return 0
         return beats(self.graph, layer.nodes[0].inputs[0]) // layer.beats
 
     def _blocks(self, layer: Layer) -> list[Block]:
@@ -81,6 +106,9 @@ class BlockMaker:
             return self._gated(layer, first)
         if matrix is not None and matrix.reuse > 1:
             return self._folded(layer, matrix)
+        tags = divisor_tags(first) if isinstance(first, WindowAverage) else None
+        if tags is not None:
+            return self._tagged(layer, tags)
         return [self._block(layer, self._hardware(layer), layer.inputs)]
 
     def _hardware(self, layer: Layer) -> LayerHardware:
@@ -90,8 +118,15 @@ class BlockMaker:
             return StreamPad(layer.name, first, layer.source, self._margin_may_be_early(first))
         if isinstance(first, Windows):
             return StreamWindow(layer.name, first, layer.source)
+        if isinstance(first, Crop) and self.pixels:
+            return StreamCrop(layer.name, first, layer.source)
+        if isinstance(first, Repeat) and self.pixels:
+            return StreamRepeat(layer.name, first, layer.source)
         if isinstance(first, Reshape):
             collected = self._collected(layer)
+            if not collected:
+                bits = layer.n_out * layer.result.type.width
+                return StreamSplit(layer.name, bits, layer.beats // beats(self.graph, first.inputs[0]))
             return StreamCollect(layer.name, layer.n_out // collected * layer.source.type.width, collected)
         if isinstance(first, ArgMax):
             return ArgMaxLayer(layer.name, layer.source, layer.result.type.width)
@@ -120,6 +155,18 @@ class BlockMaker:
             self._inner(layer, engine, matrix.name, result, matrix.name),
             self._block(layer, unrolled, (matrix.name,)),
         ]
+
+    def _tagged(self, layer: Layer, tags: Tags) -> list[Block]:
+        """Return what tells the windows of an average apart, and the rest."""
+        x = layer.source
+        if x.type.signed and x.type.width == 1:
+            raise layer.nodes[0].fail("hardware for an average of -1 and 0 in a margin is not available; use 2 bits")
+        hardware = StreamTag(f"{layer.name}_place", x.bounds.lo.size, x.type.width, tags)
+        lo, hi = (np.append(end, np.full(tags.bits, k)) for k, end in enumerate(x.bounds))
+        tagged = Operand(x.type, Bounds(frozen_array(lo), frozen_array(hi)))
+        inner = f"{layer.output}: place"
+        unrolled = self._unrolled(layer.name, layer.nodes, [tagged], layer.result, 0)
+        return [self._inner(layer, hardware, inner, tagged), self._block(layer, unrolled, (inner,))]
 
     def _folded(self, layer: Layer, matrix: MatMul, pixels: int = 1) -> list[Block]:
         """Return the matrix, whose input comes in so many beats, and what follows it elementwise."""

@@ -19,11 +19,14 @@ from fpgaq.ir.node import Node, Operand
 from fpgaq.ir.ops import (
     ArgMax,
     Concatenate,
+    Crop,
     GatedMatMul,
     Input,
     MatMul,
     Merge,
     Pad,
+    Permute,
+    Repeat,
     Reshape,
     Softmax,
     Windows,
@@ -33,8 +36,10 @@ from fpgaq.rtl.verilog import identifiers
 
 #: Operations on whole vectors, and on the order of pixels, which are layers of their own.
 _HEADS = (ArgMax, Softmax, Pad, Windows, Reshape)
+#: Those that are blocks for pixels, and wires in a vector.
+_ARRANGING = (Crop, Repeat)
 #: Operations that a layer starts with; what is elementwise may follow them.
-_FIRST = (Concatenate, GatedMatMul, MatMul, Merge)
+_FIRST = (Concatenate, GatedMatMul, MatMul, Merge, Permute, *_ARRANGING)
 
 
 @dataclass(frozen=True)
@@ -47,10 +52,10 @@ class Layer:
         Legal identifier, after the layer of the model.
     nodes : tuple of Node
         Operations in order: at most one matrix or merge, in front, then elementwise ones; or a head alone. A reshape
-        alone puts several beats into one. Where the first one has several inputs, they
+        alone puts several beats into one, or takes one apart. Where the first one has several inputs, they
         are named after their streams.
     sources : tuple of Operand
-        Type and bounds of a beat of every stream that goes in; for a padding, windows or a reshape of the whole tensor.
+        Type and bounds of a beat of every stream that goes in; for what arranges pixels of the whole tensor.
     result : Operand
         Type and bounds of a beat that comes out.
     inputs : tuple of str
@@ -106,16 +111,16 @@ def _renames(graph: Graph, node: Node) -> bool:
     Raises
     ------
     ModelError
-        If it is one that takes pixels apart.
+        If it is one that neither puts whole beats into one nor takes them apart.
     """
     if not isinstance(node, Reshape):
         return False
     before, after = (beats(graph, name) for name in (node.inputs[0], node.name))
-    if before % after:
+    if before % after and after % before:
         shapes = [list(graph.operand(name).shape) for name in (node.inputs[0], node.name)]
         raise node.fail(
-            f"hardware that reshapes {shapes[0]} to {shapes[1]} is not available yet, because {before} beats are no "
-            f"multiple of {after}; give the model an input of the shape that it works on"
+            f"hardware that reshapes {shapes[0]} to {shapes[1]} is not available yet, because of {before} and "
+            f"{after} beats none is a multiple of the other; reshape to a vector first"
         )
     return before == after
 
@@ -135,6 +140,7 @@ def split(graph: Graph) -> list[Layer]:
     for source in graph.inputs:
         if not readers[source.name]:
             raise ModelError(f"input {source.layer!r}: no output depends on it; take it out of the model")
+    heads = (*_HEADS, *_ARRANGING) if in_pixels(graph) else _HEADS
     groups: list[list[Node]] = []
     ends: dict[str, list[Node]] = {}
     for node in computed:
@@ -144,18 +150,20 @@ def split(graph: Graph) -> list[Layer]:
             group = []
             groups.append(group)
         group.append(node)
-        if not isinstance(node, _HEADS):
+        if not isinstance(node, heads):
             ends[node.name] = group
     if not groups:
         raise ModelError(f"design {graph.name!r}: it computes nothing; give a model with at least one layer")
     parts = Counter(group[0].layer for group in groups)
-    names = identifiers(f"{graph.name}_{_title(group[0], parts)}" for group in groups)
+    names = identifiers(f"{graph.name}_{_title(graph, group[0], parts)}" for group in groups)
     return [_layer(graph, group, name, made) for group, name in zip(groups, names, strict=True)]
 
 
-def _title(first: Node, parts: Mapping[str, int]) -> str:
+def _title(graph: Graph, first: Node, parts: Mapping[str, int]) -> str:
     """Return the name of a hardware layer: the model's layer, and what in it arranges pixels for the rest."""
     arranging = {Pad: "pad", Windows: "window", Reshape: "collect"}.get(type(first))
+    if arranging == "collect" and beats(graph, first.name) > beats(graph, first.inputs[0]):
+        arranging = "split"
     return f"{first.layer}_{arranging}" if arranging and parts[first.layer] > 1 else first.layer
 
 
@@ -176,7 +184,8 @@ def _layer(graph: Graph, group: list[Node], name: str, made: Mapping[str, str]) 
     sources, result = tuple(by_stream.values()), graph.operand(last.name)
     if in_pixels(graph):
         result = pixel(result)
-        sources = sources if isinstance(first, (Pad, Windows, Reshape)) else tuple(map(pixel, sources))
+        whole = (Pad, Windows, Reshape, *_ARRANGING)
+        sources = sources if isinstance(first, whole) else tuple(map(pixel, sources))
         _require_pixels(graph, group[0], beats(graph, last.name))
     return Layer(name, (first, *group[1:]), sources, result, tuple(by_stream), last.name, beats(graph, last.name))
 
@@ -185,6 +194,12 @@ def _require_pixels(graph: Graph, node: Node, pixels: int) -> None:
     """Refuse operations that cannot be done pixel by pixel."""
     if isinstance(node, GatedMatMul) and pixels > 1:
         raise node.fail("hardware for a gated matrix on pixels is not available yet; golden model and C++ work")
+    if isinstance(node, Permute):
+        raise node.fail(
+            f"hardware that puts the pixels of {list(graph.operand(node.inputs[0]).shape)} in the order of the axes "
+            f"{[axis + 1 for axis in node.axes]} is not available yet: it takes a whole frame; give the model an input "
+            "of that order. Golden model and C++ work"
+        )
     if isinstance(node, Concatenate) and node.axis < len(graph.operand(node.name).shape) - 1:
         raise node.fail(
             f"hardware that puts images or series behind each other along axis {node.axis + 1} is not available yet; "

@@ -14,11 +14,15 @@ from fpgaq.ir.ops import (
     Affine,
     Clip,
     Concatenate,
+    Crop,
     Function,
     GatedMatMul,
+    LeakyRelu,
     MatMul,
     Merge,
+    Permute,
     Relu,
+    Repeat,
     Requantize,
     Staircases,
     Thresholds,
@@ -48,6 +52,7 @@ from fpgaq.rtl.datapath import (
 from fpgaq.rtl.matrix_forms import matrix_forms
 from fpgaq.rtl.staircase import append_staircase
 from fpgaq.rtl.unroll_gated import unroll_gated
+from fpgaq.rtl.unroll_leaky import leaky_rectifiers
 from fpgaq.rtl.unroll_linear import append_graph
 from fpgaq.rtl.unroll_merge import concatenate, merge, operands
 from fpgaq.rtl.unroll_window import window_averages, window_max
@@ -105,6 +110,9 @@ def unroll(nodes: Sequence[Node], *sources: Operand, adder_inputs: int = 3, half
         elif isinstance(node, Concatenate):
             parts = operands(node, [e.ref for e in elements], sources)
             elements = [_Element(ref) for ref in concatenate(node, parts, sources[0].shape)]
+        elif isinstance(node, (Crop, Permute, Repeat)):  # in front: the shape is that of what the layer reads
+            places = np.arange(len(elements)).reshape(1, *sources[0].shape)
+            elements = [elements[place] for place in node.evaluate([places]).reshape(-1).tolist()]
         elif isinstance(node, GatedMatMul):
             bounds = node.infer(sources)  # it stands in front: what it reads is what the layer reads
             outputs = unroll_gated(path, [e.ref for e in elements], node, bounds, adder_inputs)
@@ -113,6 +121,9 @@ def unroll(nodes: Sequence[Node], *sources: Operand, adder_inputs: int = 3, half
             elements = [_Element(ref) for ref in window_max(path, [e.ref for e in elements], node.positions)]
         elif isinstance(node, WindowAverage):
             elements = [_Element(ref) for ref in window_averages(path, [e.ref for e in elements], node, adder_inputs)]
+        elif isinstance(node, LeakyRelu):
+            refs = leaky_rectifiers(path, [e.ref for e in elements], node, adder_inputs)
+            elements = [_Element(ref) for ref in refs]
         elif isinstance(node, Staircases):
             tables = zip(elements, node.thresholds, node.codes, strict=True)
             elements = [_Element(append_staircase(path, e.ref, thresholds, codes)) for e, thresholds, codes in tables]

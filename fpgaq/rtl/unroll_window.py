@@ -9,7 +9,8 @@ import numpy as np
 from fpgaq.ir.node import Node
 from fpgaq.ir.ops import WindowAverage
 from fpgaq.ir.types import INT64_LIMIT, Rounding
-from fpgaq.rtl.datapath import Cast, Constant, Datapath, Larger, Ref, Smaller
+from fpgaq.rtl.datapath import Cast, Constant, Datapath, Interval, Larger, Lookup, Product, Ref, Smaller
+from fpgaq.rtl.divisor_tags import divisor_tags
 from fpgaq.rtl.unroll_linear import append_product
 
 
@@ -34,16 +35,58 @@ def reciprocal(divisor: int, most: int) -> tuple[int, int]:
 
 
 def window_averages(path: Datapath, elements: Sequence[Ref], node: WindowAverage, adder_inputs: int) -> list[Ref]:
-    """Append sums over the positions of a window, and their quotients, cut towards zero."""
-    divisor = int(node.divisors.flat[0])
-    if np.any(node.divisors != divisor):
-        raise node.fail(
-            "hardware for an average whose windows have different numbers of elements is not available yet; use "
-            "padding 'valid'"
-        )
+    """Append sums over the positions of a window, and their quotients, cut towards zero.
+
+    Where windows have different numbers of elements, the last elements are the bits of the window's tag.
+    """
+    tags = divisor_tags(node)
+    count = len(elements) - (tags.bits if tags else 0)
+    elements, place = elements[:count], elements[count:]
     one = np.eye(len(elements) // node.positions, dtype=np.int64)
     sums = append_product(path, elements, np.tile(one, (node.positions, 1)), adder_inputs)
-    return append_quotient(path, [Ref(s.node, s.shift + node.shift) for s in sums], divisor, node, adder_inputs)
+    totals = [Ref(s.node, s.shift + node.shift) for s in sums]
+    if tags is None:
+        return append_quotient(path, totals, int(node.divisors.flat[0]), node, adder_inputs)
+    channels = len(totals)
+    bounds = [[path.ref_bounds(x) for x in elements[channel::channels]] for channel in range(channels)]
+    hulls = [(min(lo for lo, _ in b) << node.shift, max(hi for _, hi in b) << node.shift) for b in bounds]
+    return _selected_quotients(path, totals, hulls, tags.divisors, place, node)
+
+
+def _selected_quotients(
+    path: Datapath,
+    totals: Sequence[Ref],
+    hulls: Sequence[Interval],
+    divisors: Sequence[int],
+    place: Sequence[Ref],
+    node: Node,
+) -> list[Ref]:
+    """Append quotients by the divisor that a few bits select; an average is never outside of what is averaged."""
+    most = max(max(map(abs, path.ref_bounds(total))) for total in totals)
+    factors, shift = reciprocals(divisors, most)
+    if most * max(factors) > INT64_LIMIT:
+        raise node.fail("the quotient of its sums does not fit 63 bits; use fewer bits for its input or its average")
+    factor = Ref(path.add(Lookup(tuple(reversed(place)), factors), (min(factors), max(factors))))
+    found = []
+    for total, (lo, hi) in zip(totals, hulls, strict=True):
+        if lo == hi:
+            found.append(Ref(path.add(Constant(lo), (lo, hi))))
+            continue
+        corners = [bound * f for bound in path.bounds[total.node] for f in (min(factors), max(factors))]
+        product = path.add(Product(Ref(total.node), factor), (min(corners), max(corners)))
+        quotient = Cast(Ref(product, total.shift), shift, Rounding.TRN_ZERO)
+        found.append(Ref(path.add(quotient, (lo, hi))))
+    return found
+
+
+def reciprocals(divisors: Sequence[int], most: int) -> tuple[tuple[int, ...], int]:
+    """Return factors and one shift for several divisors, as `reciprocal` does for one."""
+    shift = max(reciprocal(divisor, most)[1] for divisor in divisors)
+    while True:
+        factors = tuple(-(-(1 << shift) // divisor) for divisor in divisors)
+        if all(most * (f * d - (1 << shift)) < 1 << shift for f, d in zip(factors, divisors, strict=True)):
+            return factors, shift
+        shift += 1
 
 
 def append_quotient(path: Datapath, totals: Sequence[Ref], divisor: int, node: Node, adder_inputs: int) -> list[Ref]:

@@ -65,6 +65,24 @@ MODELS: dict[str, Callable[[], Any]] = {
     "every quantizer": quantized_mlp,
     "floats only": lambda: sequential(L.Dense(5, activation="relu"), L.Dense(3)),
     "rectifier layers": lambda: sequential(L.Dense(5), L.ReLU(), L.Dense(4), L.Activation("relu"), L.Dropout(0.5)),
+    "curves": lambda: sequential(
+        L.Dense(5, activation="tanh"),
+        L.Dense(4),
+        L.BatchNormalization(),
+        L.Activation("sigmoid"),
+        L.Dense(3, activation="softsign"),
+    ),
+    "slopes": lambda: sequential(
+        L.Dense(5, activation="leaky_relu"),
+        L.Dense(4),
+        L.BatchNormalization(),
+        L.PReLU(),
+        L.Dense(3),
+        L.LeakyReLU(0.25),
+    ),
+    "slopes of channels": lambda: sequential(
+        L.PReLU(shared_axes=[1, 2]), L.ReLU(2.0, 0.3), L.MaxPooling2D(2), L.Flatten(), L.Dense(2), inputs=(4, 4, 3)
+    ),
     "batch norm": lambda: sequential(dense(5), L.BatchNormalization(), QActivation("quantized_relu(4)"), dense(3)),
     "float scales": lambda: sequential(dense(5, bits(4, alpha="auto")), dense(3, binary(alpha="auto"))),
     "reshapes": lambda: sequential(L.Reshape((3, 2)), QActivation(bits(4, 1)), L.Flatten(), dense(3), inputs=(2, 3)),

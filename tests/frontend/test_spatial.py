@@ -140,8 +140,8 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         r"a kernel mask is not supported; use weights that are zero",
     ),
     "activation": (
-        refused_options(L.Conv2D, filters=2, kernel_size=2, activation="tanh"),
-        r"activation 'tanh' is not supported; use linear, relu",
+        refused_options(L.Conv2D, filters=2, kernel_size=2, activation="silu"),
+        r"activation 'silu' is not supported; use linear, relu",
     ),
     "transposed": (refused_options(L.Conv2DTranspose, filters=2, kernel_size=2), r"Conv2DTranspose layers are not"),
     "upsampling": (refused_options(L.UpSampling2D), r"UpSampling2D layers are not supported"),

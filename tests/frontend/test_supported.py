@@ -67,21 +67,16 @@ REFUSED = {
     ),
     "volume": (lambda: sequential(L.Conv3D(2, 2, name="c"), inputs=(4, 4, 4, 1)), r"layer 'c': Conv3D layers are not"),
     "lambda": (lambda: sequential(L.Lambda(lambda x: x, name="la")), r"layer 'la': .*code would have to be executed"),
-    "sigmoid": (
-        lambda: sequential(L.Dense(2, activation="sigmoid", name="fc")),
-        r"layer 'fc': activation 'sigmoid' is not supported; use linear, relu, softmax or a QActivation",
+    "silu": (
+        lambda: sequential(L.Dense(2, activation="silu", name="fc")),
+        r"layer 'fc': activation 'silu' is not supported; use linear, relu, softmax, hard_tanh, relu6, leaky_relu, elu",
     ),
-    "tanh": (lambda: sequential(L.Activation("tanh", name="t")), r"layer 't': activation 'tanh' is not supported"),
+    "gelu": (lambda: sequential(L.Activation("gelu", name="ge")), r"layer 'ge': activation 'gelu' is not supported"),
     "relu 0.1": (lambda: sequential(L.ReLU(0.1, name="r1")), r"layer 'r1': ReLU with max_value=0\.1 is not supported"),
-    "relu 6 of a matrix": (
-        lambda: sequential(L.Dense(2, activation="relu6", name="r6")),
-        r"layer 'r6': activation 'relu6' is not supported; use linear, relu, softmax or a QActivation",
-    ),
-    "leaky": (lambda: sequential(L.ReLU(negative_slope=0.1, name="lk")), r"layer 'lk': ReLU with negative_slope=0\.1"),
     "threshold": (lambda: sequential(L.ReLU(threshold=0.5, name="th")), r"layer 'th': ReLU with threshold=0\.5"),
-    "leaky layer": (
-        lambda: sequential(L.LeakyReLU(0.25, name="ll")),
-        r"layer 'll': LeakyReLU layers are not supported",
+    "slopes of pixels": (
+        lambda: sequential(L.PReLU(shared_axes=[1], name="pr"), inputs=(3, 2, 4)),
+        r"layer 'pr': a PReLU whose slopes differ between pixels is not supported.*use shared_axes=\[1, 2\]",
     ),
     "activation argument": (
         lambda: sequential(dense(2, activation="quantized_ulaw(4)", name="fu")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from written_designs import compiled, passed
 from fpgaq.design import Design
 from fpgaq.errors import ModelError
 from fpgaq.frontend.staircase import Threshold
+from fpgaq.frontend.supported import CURVES
 from fpgaq.hls.derive_activations import _first_code
-from fpgaq.ir import FixedType
+from fpgaq.ir import FixedType, Graph
 from fpgaq.quantize.quantizers import ThresholdLevels
 
 L = keras.layers
@@ -52,7 +54,7 @@ def parallel(*layers: Any) -> Any:
     return keras.Model(x, [layer(x) for layer in layers])
 
 
-@pytest.mark.parametrize("kind", ["staircases", "clipping"])
+@pytest.mark.parametrize("kind", ["staircases", "functions"])
 def test_all_inputs_in_keras_cpp_and_hardware(kind: str, tmp_path: Path) -> None:
     if kind == "staircases":
         layers = [QActivation(q, name=f"q{k}") for k, q in enumerate(STAIRCASES)]
@@ -63,6 +65,17 @@ def test_all_inputs_in_keras_cpp_and_hardware(kind: str, tmp_path: Path) -> None
             L.ReLU(100.0, name="never_reached"),
             L.Activation("relu6", name="relu6"),
             L.Activation("hard_tanh", name="hard_tanh"),
+            L.Activation("leaky_relu", name="leaky_relu"),
+            L.LeakyReLU(0.25, name="quarter"),
+            L.LeakyReLU(0.0, name="flat"),
+            L.LeakyReLU(1.0, name="straight"),
+            L.ReLU(negative_slope=4.75, name="steep"),
+            L.ReLU(2.5, negative_slope=0.1, name="limited"),
+            *(L.Activation(name, name=name) for name in CURVES),
+            *(
+                L.PReLU(alpha_initializer=keras.initializers.Constant(a), name=f"own{k}")
+                for k, a in enumerate((0.7, -0.5))
+            ),
         ]
     design = compiled(parallel(*layers), tmp_path / "net", input_precision="fixed<9,5>")
     x = every_code(design)
@@ -81,6 +94,41 @@ def test_clipping_is_what_keras_computes() -> None:
     assert np.array_equal(tanh / 2 ** frac[1], np.clip(values, -1, 1))
 
 
+def test_slopes_are_exact_where_they_are_short_and_stated_where_they_are_not() -> None:
+    layers = [L.LeakyReLU(0.25, name="short"), L.LeakyReLU(0.3, name="long")]
+    design = lowered(parallel(*layers), input_precision="fixed<9,5>", scale_precision=6)
+    assert design.origin is not None
+    (decision,) = design.origin.derivation.decisions
+    assert (decision.layer, decision.what, decision.type) == ("long", "slope", "ufixed<5,-1>")
+    assert decision.max_error == pytest.approx(0.3 - 19 / 64)
+    x = every_code(design)
+    short, long = design.golden(x, raw=True)
+    values = x / 16
+    frac = [design.graph.nodes[name].type.frac for name in design.graph.outputs]
+    assert np.array_equal(short / 2 ** frac[0], np.where(values < 0, values / 4, values))
+    assert np.array_equal(long / 2 ** frac[1], np.where(values < 0, values * 19 / 64, values))
+
+
+def test_a_changed_slope_fails_the_gate() -> None:
+    design = lowered(parallel(L.LeakyReLU(0.25, name="leaky")), input_precision="fixed<9,5>")
+    x = every_code(design)
+    passed(design.keras_gate(x))
+    nodes = [
+        dataclasses.replace(n, slope=n.slope + 1, type=FixedType(20, n.type.frac, True)) if n.op == "leaky_relu" else n
+        for n in design.graph.nodes.values()
+    ]
+    changed = Graph(design.graph.name, nodes, design.graph.outputs)
+    assert not Design(changed, design.options, design.folder, design.origin).keras_gate(x).passed
+
+
+def test_long_slopes_get_short_inputs() -> None:
+    """A product of two long numbers would not fit what Keras can compute."""
+    model = sequential(L.Dense(4), L.BatchNormalization(name="bn"), L.LeakyReLU(0.3), L.Dense(2))
+    assert lowered(model).graph.nodes["bn"].type.width == 16
+    model = sequential(dense(4, name="fc"), L.LeakyReLU(0.25), dense(2))
+    assert lowered(model, activation_precision=8).graph.nodes["fc"].type.width > 8
+
+
 def test_a_curve_and_a_limit_between_matrices(tmp_path: Path) -> None:
     design = compiled(
         sequential(
@@ -89,6 +137,8 @@ def test_a_curve_and_a_limit_between_matrices(tmp_path: Path) -> None:
             L.ReLU(1.5, name="limit"),
             dense(4, name="fc3"),
             QActivation("quantized_sigmoid(8,0,1)", name="curve"),
+            dense(4, activation="tanh", name="fc7"),
+            L.Dense(3, activation="sigmoid", name="fc8"),
             dense(3, bits(4), name="fc4"),
             QActivation("quantized_po2(5)", name="powers"),
             dense(2, bits(4), name="fc5"),

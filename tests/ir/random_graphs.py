@@ -14,13 +14,17 @@ from fpgaq.ir.ops import (
     ArgMax,
     Clip,
     Concatenate,
+    Crop,
     Function,
     GatedMatMul,
     Input,
+    LeakyRelu,
     MatMul,
     Merge,
     Pad,
+    Permute,
     Relu,
+    Repeat,
     Requantize,
     Reshape,
     Staircases,
@@ -33,7 +37,9 @@ from fpgaq.ir.ops import (
 
 WIDE = 64
 #: Operations that need at least one spatial axis.
-SPATIAL = ("pad", "windows")
+SPATIAL = ("crop", "pad", "repeat", "windows")
+#: Operations whose result has the type of the operand.
+MOVING = ("crop", "permute", "repeat", "reshape", "windows")
 #: Operations of several tensors.
 MERGING = ("concatenate", "merge")
 
@@ -67,6 +73,10 @@ def random_node(kind: str, name: str, source: str, x: Operand, rng: np.random.Ge
         return Affine(**common, type=FixedType(WIDE, frac + extra, True), scale=scale, scale_frac=extra, bias=bias)
     if kind == "relu":
         return Relu(**common, type=same)
+    if kind == "leaky_relu":
+        extra = int(rng.integers(0, 3))
+        slope = rng.integers(-3, 7, channels)
+        return LeakyRelu(**common, type=FixedType(WIDE, frac + extra, True), slope=slope, slope_frac=extra)
     if kind == "clip":
         least, most = sorted(int(v) for v in rng.integers(lo - 2, hi + 3, 2))
         return Clip(**common, type=same, least=least, most=most)
@@ -89,7 +99,9 @@ def random_node(kind: str, name: str, source: str, x: Operand, rng: np.random.Ge
     if kind == "softmax":
         tables = {"exponentials": softmax.exp_table(), "inverses": softmax.inverse_table(channels)}
         return softmax.Softmax(**common, type=softmax.TABLE_TYPE, source_frac=frac, **tables)
-    if kind in ("pad", "windows", "window_average", "window_max"):
+    if kind == "permute":
+        return Permute(**common, type=x.type, axes=tuple(rng.permutation(len(x.shape)).tolist()))
+    if kind in (*SPATIAL, "window_average", "window_max"):
         return random_spatial_node(kind, common, x, rng)
     if kind in MERGING:
         return random_merge(kind, name, [(source, x)] * int(rng.integers(2, 4)), rng)
@@ -105,6 +117,12 @@ def random_spatial_node(kind: str, common: dict[str, object], x: Operand, rng: n
         return Pad(
             **common, type=same, before=tuple(margins[0]), after=tuple(margins[1]), value=int(rng.integers(-3, 4))
         )
+    if kind == "crop":
+        before = [int(rng.integers(n)) for n in x.shape[:-1]]
+        after = [int(rng.integers(n - b)) for n, b in zip(x.shape[:-1], before, strict=True)]
+        return Crop(**common, type=x.type, before=tuple(before), after=tuple(after))
+    if kind == "repeat":
+        return Repeat(**common, type=x.type, times=tuple(rng.integers(1, 3, axes).tolist()))
     if kind == "windows":
         size = tuple(int(rng.integers(1, min(n, 2) + 1)) for n in x.shape[:-1])
         stride = tuple(int(s) for s in rng.integers(1, 3, axes))
@@ -137,8 +155,8 @@ def random_graph(seed: int, length: int = 6) -> Graph:
     shape = [(2,), (3,), (2, 1), (3, 1), (2, 1, 1)][rng.integers(5)]
     nodes: list[Node] = [Input(name="x", inputs=(), type=type_, layer="x", shape=shape)]
     operand = Operand(type_, nodes[0].infer([]))
-    kinds = ["matmul", "affine", "relu", "clip", "requantize", "thresholds", "reshape", "gated_matmul"]
-    kinds += ["pad", "windows", "window_average", "window_max", *MERGING]
+    kinds = ["matmul", "affine", "relu", "clip", "requantize", "thresholds", "reshape", "gated_matmul", "leaky_relu"]
+    kinds += ["crop", "permute", "repeat", "pad", "windows", "window_average", "window_max", *MERGING]
     for k in range(length):
         kind = kinds[rng.integers(len(kinds))]
         if kind == "gated_matmul" and (operand.bounds.hull[0] < 0 or len(operand.shape) > 1):
@@ -154,7 +172,7 @@ def random_graph(seed: int, length: int = 6) -> Graph:
         else:
             node = random_node(kind, f"n{k}", nodes[-1].name, operand, rng)
         operands = [x for _, x in read]
-        if kind not in ("requantize", "reshape", "windows"):
+        if kind not in ("requantize", *MOVING):
             node = exactly_typed(node, operands)
         nodes.append(node)
         operand = Operand(node.type, node.infer(operands))

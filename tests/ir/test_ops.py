@@ -14,7 +14,7 @@ import pytest
 from fraction_model import cast_code
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_graphs import SPATIAL, WIDE, every_input, exactly_typed, random_node
+from random_graphs import MOVING, SPATIAL, WIDE, every_input, exactly_typed, random_node
 
 from fpgaq.errors import FpgaqError, ModelError
 from fpgaq.ir import FixedType, Graph, Overflow, Rounding, golden
@@ -25,13 +25,16 @@ from fpgaq.ir.ops import (
     ArgMax,
     Clip,
     Concatenate,
+    Crop,
     Function,
     GatedMatMul,
     Input,
+    LeakyRelu,
     MatMul,
     Merge,
     Pad,
     Relu,
+    Repeat,
     Requantize,
     Reshape,
     Staircases,
@@ -63,7 +66,7 @@ def softmax_by_hand(node: softmax.Softmax, x: list[int]) -> list[int]:
 
 def value_by_hand(node: Node, x: list[int], shape: tuple[int, ...]) -> list[int]:
     """Compute one sample, flattened, with Python integers."""
-    if isinstance(node, (Pad, Windows)):
+    if isinstance(node, (Crop, Pad, Repeat, Windows)):
         return series_by_hand(node, x)
     if isinstance(node, (WindowAverage, WindowMax)):
         return reduced_by_hand(node, x, shape[-1])
@@ -77,6 +80,9 @@ def value_by_hand(node: Node, x: list[int], shape: tuple[int, ...]) -> list[int]
         return [v * int(node.scale[k % channels]) + int(node.bias[k % channels]) for k, v in enumerate(x)]
     if isinstance(node, Relu):
         return [max(v, 0) for v in x]
+    if isinstance(node, LeakyRelu):
+        slopes = [int(node.slope[k % node.slope.size]) for k in range(len(x))]
+        return [v * 2**node.slope_frac if v >= 0 else v * slope for v, slope in zip(x, slopes, strict=True)]
     if isinstance(node, Clip):
         return [min(max(v, node.least), node.most) for v in x]
     if isinstance(node, Requantize):
@@ -116,10 +122,14 @@ def merged_by_hand(node: Merge, x: list[int]) -> int:
     return by_name[node.function]
 
 
-def series_by_hand(node: Pad | Windows, x: list[int]) -> list[int]:
+def series_by_hand(node: Crop | Pad | Repeat | Windows, x: list[int]) -> list[int]:
     """One channel and one axis; `ops/test_spatial.py` has the others."""
     if isinstance(node, Pad):
         return [node.value] * node.before[0] + x + [node.value] * node.after[0]
+    if isinstance(node, Crop):
+        return x[node.before[0] : len(x) - node.after[0]]
+    if isinstance(node, Repeat):
+        return [v for v in x for _ in range(node.times[0])]
     starts = range(0, len(x) - node.size[0] + 1, node.stride[0])
     return [x[k + tap] for k in starts for tap in range(node.size[0])]
 
@@ -162,7 +172,7 @@ def test_values_and_bounds_on_every_input(seed: int, kind: str) -> None:
         shape=(3,) if kind in ("argmax", "gated_matmul", "softmax") else [(2,), (2, 1)][seed % 2 or kind in SPATIAL],
     )
     node = random_node(kind, "n", "x", operand_of(source), rng)
-    if kind not in ("requantize", "reshape", "softmax", "windows"):
+    if kind not in ("requantize", "softmax", *MOVING):
         node = exactly_typed(node, [operand_of(source)] * len(node.inputs))
     graph = Graph("one", [source, node], ("n",))
     x = every_input(graph)
@@ -222,6 +232,7 @@ WORKING: list[Node] = [
     MatMul(**AT, type=any_type(2), weight=[[3, -1], [2, 2]], weight_frac=1, bias=[1, -5]),
     Affine(**AT, type=any_type(3), scale=[3, -2], scale_frac=2, bias=[1, -5]),
     Relu(**AT, type=any_type(1)),
+    LeakyRelu(**AT, type=any_type(3), slope=[3, -9], slope_frac=2),
     Clip(**AT, type=any_type(1), least=-2, most=3),
     Thresholds(**AT, type=any_type(0), thresholds=[0, 2], codes=[-1, 0, 1]),
     Staircases(**AT, type=any_type(0), thresholds=[[0, 2], [-1, 1]], codes=[[-1, 0, 1], [3, 0, 0]]),
@@ -242,6 +253,8 @@ MISFITS: list[tuple[Node, str]] = [
     (Affine(**AT, type=any_type(2), scale=[1, 1], scale_frac=1, bias=[0]), r"2 scales for an input"),
     (Affine(**AT, type=any_type(4), scale=[1, 1], scale_frac=1, bias=[0, 0]), r"4 fraction bits, 2 are exact"),
     (Relu(**AT, type=any_type(0)), r"keeps the fraction bits"),
+    (LeakyRelu(**AT, type=any_type(2), slope=[1], slope_frac=1), r"1 slopes of 1 fraction bits for an input of shape"),
+    (LeakyRelu(**AT, type=any_type(1), slope=[1, 1], slope_frac=1), r"result with 1 fraction bits, 2 are exact"),
     (Clip(**AT, type=any_type(2), least=0, most=1), r"cannot clip fixed<3,2> to \[0, 1\]"),
     (Clip(**AT, type=any_type(1), least=2, most=1), r"cannot clip fixed<3,2> to \[2, 1\]"),
     (Staircases(**AT, type=any_type(0), thresholds=[[0]], codes=[[0, 1]]), r"1 staircases for an input of shape \[2\]"),

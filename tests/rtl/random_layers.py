@@ -14,11 +14,15 @@ from fpgaq.ir.ops import (
     Affine,
     ArgMax,
     Clip,
+    Crop,
     GatedMatMul,
     Input,
+    LeakyRelu,
     MatMul,
     Pad,
+    Permute,
     Relu,
+    Repeat,
     Requantize,
     Reshape,
     Thresholds,
@@ -147,6 +151,14 @@ class Chain:
         """A rectifier."""
         return self._add_exact(Relu(**self._named("relu"), type=self._wide(self.operand.type.frac)))
 
+    def leaky(self) -> Chain:
+        """A rectifier with slopes around 0 and 1, among them those two."""
+        frac = int(self.rng.integers(0, 4))
+        one = 1 << frac
+        slope = self.rng.choice([0, one, -one, *self.rng.integers(-one, 2 * one + 1, 4).tolist()], self.size)
+        type_ = self._wide(self.operand.type.frac + frac)
+        return self._add_exact(LeakyRelu(**self._named("leaky"), type=type_, slope=slope, slope_frac=frac))
+
     def clip(self, least: int | None = None, most: int | None = None) -> Chain:
         """A clamp, at random inside or around the bounds where no limits are given."""
         lo, hi = self.operand.bounds.hull
@@ -210,10 +222,39 @@ class Chain:
         )
         return self._add_exact(node)
 
+    def average_inside(
+        self, size: tuple[int, ...], before: tuple[int, ...], after: tuple[int, ...], gained: int, *stride: int
+    ) -> Chain:
+        """The average of what of a window is no margin."""
+        ones = Chain("ones", (*self.operand.shape[:-1], 1), FixedType(1, 0, False), 0)
+        inside = np.ones((1, *ones.operand.shape), np.int64)
+        for node in ones.pad(before, after).windows(size, stride or size).nodes[1:]:
+            inside = node.evaluate([inside])
+        self.pad(before, after).average(size, 1, gained, stride or size)
+        average = self.nodes.pop()
+        return self._add_exact(
+            dataclasses.replace(average, divisors=inside[0].sum(axis=-1), type=self._wide(average.type.frac))
+        )
+
     def reshape(self, *shape: int) -> Chain:
         """The same elements in another shape; a vector where none is given."""
         shape = shape or (self.operand.bounds.lo.size,)
         self.nodes.append(Reshape(**self._named("reshape"), type=self.operand.type, shape=shape))
+        return self
+
+    def crop(self, before: tuple[int, ...], after: tuple[int, ...]) -> Chain:
+        """The tensor without its edges."""
+        self.nodes.append(Crop(**self._named("crop"), type=self.operand.type, before=before, after=after))
+        return self
+
+    def repeat(self, *times: int) -> Chain:
+        """Every element several times."""
+        self.nodes.append(Repeat(**self._named("repeat"), type=self.operand.type, times=times))
+        return self
+
+    def permute(self, *axes: int) -> Chain:
+        """The axes in another order."""
+        self.nodes.append(Permute(**self._named("permute"), type=self.operand.type, axes=axes))
         return self
 
     def argmax(self) -> Chain:
@@ -244,7 +285,7 @@ input_types = st.builds(FixedType, st.integers(1, 10), st.integers(-2, 6), st.bo
 def tails(draw: st.DrawFn, chain: Chain, most: int = 3) -> Chain:
     """Append up to `most` elementwise operations."""
     for _ in range(draw(st.integers(0, most))):
-        add_elementwise(draw, chain, draw(st.sampled_from(["relu", "clip", "cast", "cast", "stairs"])))
+        add_elementwise(draw, chain, draw(st.sampled_from(["relu", "clip", "cast", "cast", "stairs", "leaky"])))
     return chain
 
 
@@ -254,6 +295,8 @@ def add_elementwise(draw: st.DrawFn, chain: Chain, op: str) -> None:
         chain.relu()
     elif op == "clip":
         chain.clip()
+    elif op == "leaky":
+        chain.leaky()
     elif op == "stairs":
         chain.stairs(draw(st.integers(1, 15)), draw(st.integers(0, 4)))
     else:

@@ -22,13 +22,18 @@ from fpgaq.rtl.engines import Pipeline
 from fpgaq.rtl.folded_matrix import FoldedMatrix
 from fpgaq.rtl.hardware import Hardware, make_hardware
 from fpgaq.rtl.stream_collect import StreamCollect
+from fpgaq.rtl.stream_crop import StreamCrop
 from fpgaq.rtl.stream_pad import StreamPad
+from fpgaq.rtl.stream_repeat import StreamRepeat
+from fpgaq.rtl.stream_tag import StreamTag
 from fpgaq.rtl.stream_window import StreamWindow
 from fpgaq.rtl.timetable import timetable
-from fpgaq.rtl.unroll_window import reciprocal
+from fpgaq.rtl.unroll_window import reciprocal, reciprocals
 from fpgaq.rtl.words import pack
 
 NIBBLE = FixedType(4, 1, False)
+#: Blocks that know where a frame ends.
+_COUNTING = (StreamCrop, StreamPad, StreamRepeat, StreamTag, StreamWindow)
 
 
 def conv(chain: Chain, filters: int, size: tuple[int, ...], k: int, reuse: int = 1, **more: tuple[int, ...]) -> Chain:
@@ -86,6 +91,16 @@ def pools() -> list[Graph]:
         Chain("mean_third", (6, 2), FixedType(6, 0, True), 9).average((3,), 3, 4).graph,
         Chain("mean_all", (3, 5, 2), FixedType(3, 0, False), 10).average((3, 5), 15, 1).reshape().graph,
     ]
+    found += [  # of windows that reach into a margin only what is inside counts
+        Chain("edges", (3, 5, 2), FixedType(4, 0, True), 11).average_inside((2, 2), (0, 0), (1, 1), 2).graph,
+        Chain("edges_nine", (4, 4, 1), FixedType(3, 0, False), 12)
+        .average_inside((3, 3), (1, 1), (1, 1), 3, 1, 1)
+        .graph,
+        Chain("edges_cols", (2, 4, 1), FixedType(5, 0, True), 13).average_inside((1, 3), (0, 1), (0, 1), 0, 1, 2).graph,
+        Chain("edges_series", (7, 2), FixedType(1, 0, False), 14).average_inside((4,), (1,), (2,), 4, 3).graph,
+    ]
+    last = Chain("edges_cast", (4, 3, 2), FixedType(4, 0, True), 15).average_inside((3, 3), (1, 1), (1, 1), 4, 2, 1)
+    found.append(last.relu().requantize(4, False, 2, Rounding.RND_CONV, Overflow.SAT).graph)
     for k in range(4):
         chain = conv(Chain(f"conv_pool{k}", (6, 6, 2), NIBBLE, k), 3, (3, 3), k, 1 if k % 2 else 6)
         chain.pool((2, 2))
@@ -196,7 +211,7 @@ def check(graph: Graph, h: Hardware, traces: Sequence[Trace]) -> None:
         assert np.array_equal(fields, wanted), f"{label}: {first_difference(fields, wanted)}"
         least = 0 if k + 1 < len(traces) else frames * sink.beats  # the last stretch is drained
         assert least <= len(got) <= (frames + bool(cut)) * sink.beats, label
-        if any(isinstance(block.hardware, (StreamPad, StreamWindow)) for block in h.blocks):  # else it travels along
+        if any(isinstance(block.hardware, _COUNTING) for block in h.blocks):  # else it travels along
             ends = [t.last for t in trace.given]
             assert ends == [int(i % sink.beats == sink.beats - 1) for i in range(len(ends))], label
         punctual = on_time(h, trace)
@@ -222,6 +237,35 @@ def test_pools(tmp_path: Path) -> None:
     run(pools(), tmp_path, clock_period=2.0)
 
 
+def arranged() -> list[Graph]:
+    """Edges dropped, pixels repeated, vectors that become images."""
+    found = [
+        Chain("crop", (4, 5, 2), NIBBLE, 1).crop((1, 0), (0, 2)).windows((2, 2)).graph,
+        Chain("crop_one", (3, 3, 1), NIBBLE, 2)
+        .windows((1, 1), (1, 1))
+        .crop((1, 1), (1, 1))
+        .matmul(2, "dense", 2)
+        .graph,
+        Chain("crop_series", (6, 2), NIBBLE, 3).pad((1,), (0,)).crop((2,), (1,)).relu().graph,
+        Chain("larger", (2, 3, 2), NIBBLE, 4).repeat(2, 3).windows((2, 2)).graph,
+        Chain("taller", (2, 2, 1), NIBBLE, 5).pad((0, 0), (1, 0)).repeat(3, 1).graph,
+        Chain("longer", (3, 2), NIBBLE, 6).repeat(4).windows((2,)).graph,
+        Chain("as_many", (2, 2, 2), NIBBLE, 7).repeat(1, 1).windows((2, 1)).graph,
+        Chain("image", 12, NIBBLE, 8).reshape(2, 3, 2).windows((2, 2)).graph,
+        Chain("halves_of_pixels", (2, 4), NIBBLE, 9).pad((0,), (1,)).reshape(6, 2).windows((2,)).graph,
+    ]
+    decoder = Chain("decoder", 3, NIBBLE, 12).matmul(8, "dense", 2).relu().requantize(4, False, 2, *MODES[1])
+    found.append(conv(decoder.reshape(2, 2, 2).repeat(2, 2), 2, (2, 2), 0).crop((0, 1), (1, 0)).graph)
+    slow = Chain("decoder_folded", 4, NIBBLE, 13).matmul(8, "dense", 2, 8).requantize(4, False, 2, *MODES[2])
+    found.append(conv(slow.reshape(2, 2, 2), 2, (2, 2), 1, 4).graph)
+    return found
+
+
+@pytest.mark.slow
+def test_arranged(tmp_path: Path) -> None:
+    run(arranged(), tmp_path)
+
+
 @pytest.mark.slow
 def test_networks(tmp_path: Path) -> None:
     run(networks(), tmp_path)
@@ -242,18 +286,35 @@ def test_pixels_are_collected_only_where_they_must() -> None:
     assert found["as_they_come0"].ii < found["as_they_come2"].ii
 
 
-def test_reshapes_that_take_pixels_apart_are_refused() -> None:
-    graph = Chain("net", 12, NIBBLE, 0).reshape(2, 3, 2).windows((2, 2)).graph
-    with pytest.raises(ModelError, match=r"layer 'reshape1': hardware that reshapes \[12\] to \[2, 3, 2\] is not"):
+def test_reshapes_to_beats_of_another_kind_are_refused() -> None:
+    graph = Chain("net", (4, 3), NIBBLE, 0).pad((0,), (2,)).reshape(9, 2).windows((2,)).graph
+    with pytest.raises(ModelError, match=r"reshapes \[6, 3\] to \[9, 2\] is not.*none is a multiple.*vector first"):
         Hardware(graph, 5.0, "xc7").modules()
 
 
-def test_averages_with_several_divisors_are_refused() -> None:
-    chain = Chain("net", (4, 2), NIBBLE, 0).average((2,), 2, 1)
-    node = dataclasses.replace(chain.nodes[-1], divisors=np.array([2, 3]))
+def test_other_orders_of_pixels_are_refused() -> None:
+    graph = Chain("net", (4, 3, 2), NIBBLE, 0).windows((1, 1), (2, 1)).permute(1, 0, 2).graph
+    with pytest.raises(
+        ModelError, match=r"'permute2': .*\[2, 3, 2\] in the order of the axes \[2, 1, 3\] is not avail"
+    ):
+        Hardware(graph, 5.0, "xc7").modules()
+
+
+def test_divisors_that_are_no_products_of_rows_and_columns_are_refused() -> None:
+    chain = Chain("net", (4, 4, 2), NIBBLE, 0).average((2, 2), 2, 1)
+    node = dataclasses.replace(chain.nodes[-1], divisors=np.array([[4, 2], [2, 3]]))
     chain.nodes[-1] = node
-    with pytest.raises(ModelError, match=r"windows have different numbers of elements is not .* padding 'valid'"):
+    with pytest.raises(ModelError, match=r"hardware for an average whose divisors are no products of rows and columns"):
         Hardware(chain.graph, 5.0, "xc7").modules()
+
+
+def test_one_shift_divides_by_several_numbers() -> None:
+    for divisors in ((4, 2, 1), (9, 6, 4), (5, 3, 7, 1)):
+        for most in (0, 3, 100, 4095):
+            factors, shift = reciprocals(divisors, most)
+            t = np.arange(most + 1)
+            for factor, divisor in zip(factors, divisors, strict=True):
+                assert np.array_equal(t * factor >> shift, t // divisor)
 
 
 @pytest.mark.parametrize("divisor", [1, 2, 3, 5, 7, 9, 12, 25, 49, 64])

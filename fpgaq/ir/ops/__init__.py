@@ -1,6 +1,8 @@
 """The operations, one file a family."""
 
+from fpgaq.ir.ops.arrange import Crop, Permute, Repeat
 from fpgaq.ir.ops.gated import GatedMatMul
+from fpgaq.ir.ops.leaky import LeakyRelu
 from fpgaq.ir.ops.linear import Affine, MatMul
 from fpgaq.ir.ops.merge import Concatenate, Function, Merge
 from fpgaq.ir.ops.pointwise import Clip, Relu, Requantize, Thresholds
@@ -18,12 +20,16 @@ OPS = {
         ArgMax,
         Clip,
         Concatenate,
+        Crop,
         GatedMatMul,
         Input,
+        LeakyRelu,
         MatMul,
         Merge,
         Pad,
+        Permute,
         Relu,
+        Repeat,
         Requantize,
         Reshape,
         Softmax,
@@ -41,13 +47,17 @@ __all__ = [
     "ArgMax",
     "Clip",
     "Concatenate",
+    "Crop",
     "Function",
     "GatedMatMul",
     "Input",
+    "LeakyRelu",
     "MatMul",
     "Merge",
     "Pad",
+    "Permute",
     "Relu",
+    "Repeat",
     "Requantize",
     "Reshape",
     "Softmax",

@@ -8,10 +8,10 @@ import numpy as np
 
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Node
-from fpgaq.ir.ops import Affine, Clip, MatMul, Relu, Requantize, Staircases, Thresholds
+from fpgaq.ir.ops import Affine, Clip, LeakyRelu, MatMul, Relu, Requantize, Staircases, Thresholds
 from fpgaq.ir.types import IntArray
 
-_ELEMENTWISE = (Affine, Clip, Relu, Requantize, Staircases, Thresholds)
+_ELEMENTWISE = (Affine, Clip, LeakyRelu, Relu, Requantize, Staircases, Thresholds)
 
 
 def drop_dead_channels(graph: Graph) -> Graph:
@@ -68,6 +68,8 @@ def _narrowed(node: Node, alive: np.ndarray) -> Node:
         return dataclasses.replace(node, weight=node.weight[:, alive], bias=node.bias[alive], unit=unit)
     if isinstance(node, Affine):
         return dataclasses.replace(node, scale=node.scale[alive], bias=node.bias[alive])
+    if isinstance(node, LeakyRelu):
+        return dataclasses.replace(node, slope=node.slope[alive])
     if isinstance(node, Staircases):
         return dataclasses.replace(node, thresholds=node.thresholds[alive], codes=node.codes[alive])
     return node

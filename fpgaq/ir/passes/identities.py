@@ -8,7 +8,7 @@ import numpy as np
 
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Node
-from fpgaq.ir.ops import Clip, Pad, Relu, Requantize, Reshape, WindowAverage, WindowMax, Windows
+from fpgaq.ir.ops import Clip, Crop, Pad, Permute, Relu, Repeat, Requantize, Reshape, WindowAverage, WindowMax, Windows
 from fpgaq.ir.types import FixedType
 
 
@@ -36,8 +36,10 @@ def _is_identity(graph: Graph, node: Node) -> bool:
         return lo >= 0
     if isinstance(node, Clip):
         return node.least <= lo and hi <= node.most
-    if isinstance(node, Pad):
+    if isinstance(node, (Crop, Pad)):
         return not any((*node.before, *node.after))
+    if isinstance(node, Repeat):
+        return max(node.times) == 1
     if isinstance(node, Windows):
         return node.positions == max(node.stride) == 1
     if isinstance(node, WindowMax):
@@ -48,7 +50,10 @@ def _is_identity(graph: Graph, node: Node) -> bool:
 
 
 def _merged(graph: Graph, node: Node, before: dict[str, Node]) -> Node:
-    """Let a cast read what an exact cast in front of it reads."""
+    """Let a cast read what an exact cast in front of it reads; make axes of one element a change of shape."""
+    if isinstance(node, Permute) and _keeps_order(node, graph.operand(node.inputs[0]).shape):
+        shape = graph.operand(node.name).shape
+        return Reshape(name=node.name, inputs=node.inputs, type=node.type, layer=node.layer, shape=shape)
     if not isinstance(node, Requantize):
         return node
     inner = before[node.inputs[0]]
@@ -59,6 +64,12 @@ def _merged(graph: Graph, node: Node, before: dict[str, Node]) -> Node:
     if not inner.type.covers(lo << -inner.shift, hi << -inner.shift) or wide.width > 62:
         return node
     return dataclasses.replace(node, inputs=inner.inputs, source_frac=inner.source_frac)
+
+
+def _keeps_order(node: Permute, shape: tuple[int, ...]) -> bool:
+    """Whether the axes that are longer than one element stay in their order."""
+    long = [axis for axis in node.axes if shape[axis] > 1]
+    return long == sorted(long)
 
 
 def _without_unused(graph: Graph) -> Graph:

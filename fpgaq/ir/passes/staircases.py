@@ -9,12 +9,12 @@ import numpy as np
 from fpgaq.cmvm.csd import digit_counts
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Bounds, Node
-from fpgaq.ir.ops import Affine, Clip, Relu, Requantize, Staircases, Thresholds
+from fpgaq.ir.ops import Affine, Clip, LeakyRelu, Relu, Requantize, Staircases, Thresholds
 from fpgaq.ir.types import IntArray, Overflow, shift_round, signed_bits
 
 #: Steps of a staircase; with more of them the scale is cheaper anyway.
 MAX_STEPS = 15
-_MONOTONE = (Affine, Clip, Relu, Requantize, Thresholds)
+_MONOTONE = (Affine, Clip, LeakyRelu, Relu, Requantize, Thresholds)
 
 
 def merge_staircases(graph: Graph) -> Graph:
@@ -53,6 +53,8 @@ def _chain(graph: Graph, last: Node) -> list[Node]:
 
 
 def _is_monotone(graph: Graph, node: Node) -> bool:
+    if isinstance(node, LeakyRelu):
+        return bool(np.all(node.slope >= 0))
     if not isinstance(node, Requantize) or node.overflow in (Overflow.SAT, Overflow.SAT_SYM):
         return True
     lo, hi = shift_round(np.array(graph.bounds[node.inputs[0]].hull), node.shift, node.rounding)

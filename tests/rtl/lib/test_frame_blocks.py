@@ -20,30 +20,42 @@ from fpgaq import resources, toolchain
 from fpgaq.errors import ToolError
 from fpgaq.ir import FixedType, IntArray
 from fpgaq.ir.node import Bounds, Operand
-from fpgaq.ir.ops import Pad, Windows
+from fpgaq.ir.ops import Crop, Pad, Repeat, WindowAverage, Windows
+from fpgaq.rtl.divisor_tags import divisor_tags
 from fpgaq.rtl.engines import make_engine
 from fpgaq.rtl.hardware import make_hardware
 from fpgaq.rtl.stream_collect import StreamCollect
+from fpgaq.rtl.stream_crop import StreamCrop
 from fpgaq.rtl.stream_pad import StreamPad
 from fpgaq.rtl.stream_reduce import StreamReduce
+from fpgaq.rtl.stream_repeat import StreamRepeat
+from fpgaq.rtl.stream_split import StreamSplit
+from fpgaq.rtl.stream_tag import StreamTag
 from fpgaq.rtl.stream_window import StreamWindow
 from fpgaq.rtl.words import unpack
 from fpgaq.synth import simulate
 
 LIBRARY = resources.rtl_library()
-BLOCKS = ("stream_pad", "stream_window", "stream_collect", "stream_reduce")
+BLOCKS = (
+    *("stream_collect", "stream_crop", "stream_pad", "stream_reduce", "stream_repeat", "stream_split"),
+    *("stream_tag", "stream_window"),
+)
 SIGNALS = ("in_ready", "out_valid", "out_last", "out_data")
 Cycle = dict[str, int]
+Hardware = StreamCollect | StreamCrop | StreamPad | StreamReduce | StreamRepeat | StreamSplit | StreamTag | StreamWindow
 
 
 @dataclass(frozen=True)
 class Case:
-    """A block, shape and type of its frames, and the operation that it computes; None makes a frame one beat."""
+    """A block, shape and type of its frames, and the operation that it computes.
 
-    hardware: StreamPad | StreamWindow | StreamCollect | StreamReduce
+    Without one a frame becomes one beat, or each of its beats several.
+    """
+
+    hardware: Hardware
     shape: tuple[int, ...]
     type: FixedType
-    node: Pad | Windows | None
+    node: Crop | Pad | Repeat | Windows | None
 
     @property
     def name(self) -> str:
@@ -74,10 +86,27 @@ class Case:
         if isinstance(self.hardware, StreamReduce):
             pixels = x.reshape(len(x), -1, x.shape[-1])
             return (pixels.max if self.hardware.largest else pixels.sum)(axis=1, keepdims=True)
+        if isinstance(self.hardware, StreamTag):
+            pixels = x.reshape(len(x), -1, x.shape[-1])
+            tags = self.hardware.tags
+            kinds = np.add.outer(np.array(tags.rows) << tags.col_bits, tags.cols).reshape(-1, 1)
+            bits = np.broadcast_to(kinds >> np.arange(tags.bits) & 1, (len(x), kinds.size, tags.bits))
+            return np.concatenate([pixels, bits], axis=2)
+        if isinstance(self.hardware, StreamSplit):
+            return x.reshape(len(x), self.beats * self.hardware.beats, -1)
         if self.node is None:
             return x.reshape(len(x), 1, -1)
         out = self.node.evaluate([x])
         return out.reshape(len(x), -1, out.shape[-1])
+
+    def is_last(self, k: int, lasts: list[int]) -> int:
+        """Whether beat `k` of the result ends a frame, where each beat that came did or did not."""
+        if isinstance(self.hardware, (StreamCollect, StreamReduce)):
+            return lasts[(k + 1) * self.beats - 1]
+        if isinstance(self.hardware, StreamSplit):
+            at, part = divmod(k, self.hardware.beats)
+            return lasts[at] * (part == self.hardware.beats - 1)
+        return int(k % self.result[0] == self.result[0] - 1)
 
     def codes(self, words: list[int]) -> IntArray:
         """Words as frames; what lacks of the last one is zero."""
@@ -133,6 +162,36 @@ def collect(name: str, shape: tuple[int, ...], width: int) -> Case:
     return Case(StreamCollect(name, width * shape[-1], beats), shape, type_, None)
 
 
+def crop(name: str, shape: tuple[int, ...], before: tuple[int, ...], after: tuple[int, ...], width: int = 3) -> Case:
+    type_ = FixedType(width, 0, False)
+    node = Crop(name=name, inputs=("x",), type=type_, layer=name, before=before, after=after)
+    node.infer([source(shape, type_)])
+    return Case(StreamCrop(name, node, source(shape, type_)), shape, type_, node)
+
+
+def repeat(name: str, shape: tuple[int, ...], times: tuple[int, ...], width: int = 3) -> Case:
+    type_ = FixedType(width, 0, False)
+    node = Repeat(name=name, inputs=("x",), type=type_, layer=name, times=times)
+    node.infer([source(shape, type_)])
+    return Case(StreamRepeat(name, node, source(shape, type_)), shape, type_, node)
+
+
+def split(name: str, shape: tuple[int, ...], beats: int, width: int) -> Case:
+    """Every beat in so many."""
+    return Case(StreamSplit(name, width * shape[-1] // beats, beats), shape, FixedType(width, 0, False), None)
+
+
+def tag(name: str, divisors: list[list[int]], channels: int, width: int) -> Case:
+    """Beats with what tells these divisors apart."""
+    type_, shape = FixedType(width, 0, False), (len(divisors), len(divisors[0]), channels)
+    node = WindowAverage(
+        name=name, inputs=("x",), type=type_, layer=name, positions=1, divisors=divisors, source_frac=0
+    )
+    found = divisor_tags(node)
+    assert found is not None
+    return Case(StreamTag(name, channels, width, found), shape, type_, None)
+
+
 def reduce(name: str, shape: tuple[int, ...], type_: FixedType, wanted: FixedType, largest: bool) -> Case:
     """The largest or the sum, whose type may be wider than it must be."""
     beats = int(np.prod(shape[:-1]))
@@ -180,6 +239,25 @@ def cases() -> list[Case]:
         collect("c_image", (2, 3, 2), 3),
         collect("c_two", (2, 1), 1),
         collect("c_series", (5, 3), 4),
+        crop("k_all", (4, 5, 2), (1, 1), (1, 2)),
+        crop("k_before", (3, 4, 1), (2, 1), (0, 0)),
+        crop("k_after", (3, 4, 1), (0, 0), (1, 3), 1),
+        crop("k_none", (2, 2, 3), (0, 0), (0, 0)),
+        crop("k_rows", (5, 1, 2), (1, 0), (2, 0)),
+        crop("k_series", (7, 2), (2,), (1,)),
+        repeat("u_both", (3, 4, 2), (2, 3)),
+        repeat("u_rows", (2, 3, 1), (3, 1)),
+        repeat("u_cols", (2, 3, 1), (1, 4), 1),
+        repeat("u_none", (2, 2, 2), (1, 1)),
+        repeat("u_narrow", (3, 1, 2), (2, 2)),
+        repeat("u_pixel", (1, 1, 1), (3, 2)),
+        repeat("u_series", (5, 2), (3,)),
+        split("s_two", (1, 2), 2, 1),
+        split("s_image", (1, 12), 6, 3),
+        split("s_pixels", (3, 6), 3, 2),
+        tag("t_nine", [[4, 6, 6, 4], [6, 9, 9, 6], [4, 6, 6, 4]], 2, 3),
+        tag("t_cols", [[4, 4, 4, 2, 1]], 1, 1),
+        tag("t_rows", [[3], [3], [1]], 1, 2),
         reduce("r_sum", (2, 3, 2), unsigned, FixedType(6, 0, False), False),
         reduce("r_sum_signed", (5, 3), signed, FixedType(6, 0, True), False),
         reduce("r_sum_wide", (2, 1), signed, FixedType(9, 0, True), False),
@@ -245,13 +323,14 @@ def trouble(case: Case, cycles: list[Cycle], rows: list[Cycle]) -> str | None:
     engine = make_engine(case.hardware)
     taken: list[int] = []
     given: list[tuple[int, int]] = []
+    lasts: list[int] = []
     for k, (cycle, row) in enumerate(zip(cycles, rows, strict=True)):
         seen = {signal: row[f"{case.name}_{signal}"] for signal in SIGNALS}
         if not cycle["rst_n"]:
-            wrong = difference(case, taken, given)
+            wrong = difference(case, taken, given, lasts)
             if wrong:
                 return f"before cycle {k}: {wrong}"
-            engine, taken, given = make_engine(case.hardware), [], []
+            engine, taken, given, lasts = make_engine(case.hardware), [], [], []
             continue
         free, offers = bool(cycle["out_ready"]), engine.offers
         if seen["out_valid"] != offers:
@@ -261,17 +340,18 @@ def trouble(case: Case, cycles: list[Cycle], rows: list[Cycle]) -> str | None:
         took = bool(cycle["in_valid"] and seen["in_ready"])
         if took:
             taken.append(cycle["in_data"] & ((1 << case.in_bits) - 1))
+            lasts.append(cycle["in_last"])
         if offers and free:
             given.append((seen["out_data"], seen["out_last"]))
         engine.step(free=free, taken=took)
-    return difference(case, taken, given)
+    return difference(case, taken, given, lasts)
 
 
-def difference(case: Case, taken: list[int], given: list[tuple[int, int]]) -> str | None:
+def difference(case: Case, taken: list[int], given: list[tuple[int, int]], lasts: list[int]) -> str | None:
     """That beats are neither lost nor surplus, the model has found: values, and the end of every frame."""
     if not given:
         return None
-    beats, elements = case.result
+    _, elements = case.result
     want = case.compute(case.codes(taken)).reshape(-1, elements)[: len(given)]
     got = unpack([word for word, _ in given], case.out_type, case.out_type.width, elements)
     if got.shape != want.shape:
@@ -279,7 +359,7 @@ def difference(case: Case, taken: list[int], given: list[tuple[int, int]]) -> st
     wrong = np.flatnonzero(np.any(got != want, axis=1))
     if wrong.size:
         return f"beat {wrong[0]}: got {got[wrong[0]]}, want {want[wrong[0]]}"
-    ends = [last for k, (_, last) in enumerate(given) if case.node is not None and last != (k % beats == beats - 1)]
+    ends = [last for k, (_, last) in enumerate(given) if last != case.is_last(k, lasts)]
     return f"{len(ends)} wrong ends of frames" if ends else None
 
 
@@ -303,6 +383,25 @@ FAULTS = [
     ("stream_pad", "&& !(EARLY && started)", "&& !EARLY"),
     ("stream_collect", "last_beat ? '0", "last_beat ? 1"),
     ("stream_collect", "out_ready | ~out_valid", "1'b1"),
+    ("stream_crop", "row == ROW_W'(ROWS - BOTTOM - 1)", "row == ROW_W'(ROWS - 1)"),
+    ("stream_crop", "col < COL_W'(COLS - RIGHT)", "col <= COL_W'(COLS - RIGHT)"),
+    ("stream_crop", "out_ready | ~out_valid", "1'b1"),
+    ("stream_crop", "last_row ? '0", "last_row ? 1"),
+    ("stream_repeat", "fresh ? pixel : again", "pixel"),
+    ("stream_repeat", "full | ~fresh", "full"),
+    (
+        "stream_repeat",
+        "(fresh & last_across & out_ready);\n    assign accept",
+        "(last_across & out_ready);\n    assign accept",
+    ),
+    ("stream_repeat", "if (move & last_across) line <=", "if (move) line <="),
+    ("stream_split", "last_beat & last_part", "last_part"),
+    ("stream_split", "shifted >> WIDTH", "shifted"),
+    ("stream_split", "~out_valid | (last_part & out_ready)", "~out_valid | out_ready"),
+    ("stream_tag", "OF_ROW[row] | OF_COL[col]", "OF_ROW[row]"),
+    ("stream_tag", "last_row & last_col", "last_col"),
+    ("stream_tag", "last_row ? '0", "last_row ? 1"),
+    ("stream_tag", "out_ready | ~out_valid", "1'b1"),
     ("stream_reduce", "first_beat ? '0 : result", "result"),
     ("stream_reduce", "last_beat ? '0", "last_beat ? 1"),
     ("stream_reduce", "out_ready | ~out_valid", "1'b1"),
@@ -316,6 +415,10 @@ def test_planted_faults_are_found(tmp_path: Path) -> None:
         "stream_window": window("w", (6, 7, 1), (3, 3), (2, 3)),
         "stream_pad": pad("p", (3, 4, 2), (1, 1), (1, 1), early=True),
         "stream_collect": collect("c", (2, 3, 2), 3),
+        "stream_crop": crop("k", (4, 5, 1), (1, 1), (1, 2)),
+        "stream_repeat": repeat("u", (3, 4, 1), (2, 3)),
+        "stream_split": split("s", (3, 6), 3, 2),
+        "stream_tag": tag("t", [[4, 6, 4], [6, 9, 6], [4, 6, 4]], 1, 2),
         "stream_reduce": reduce("r", (5, 3), FixedType(3, 0, True), FixedType(6, 0, True), False),
     }
     found = [
@@ -350,6 +453,12 @@ def test_planted_faults_are_found(tmp_path: Path) -> None:
         ("stream_window", "DILATION_H(2)", "the window is larger than the frame"),
         ("stream_collect", "BEATS(1)", "BEATS must be at least 2"),
         ("stream_collect", "WIDTH(0)", "WIDTH must be at least 1"),
+        ("stream_crop", "PIXEL_W(0)", "PIXEL_W must be at least 1"),
+        ("stream_crop", "LEFT(3)", "nothing is left of a frame"),
+        ("stream_repeat", "DOWN(0)", "all parameters must be at least 1"),
+        ("stream_tag", "ROWS(0)", "WIDTH, TAG_W, ROWS and COLS must be at least 1"),
+        ("stream_split", "BEATS(1)", "BEATS must be at least 2"),
+        ("stream_split", "WIDTH(0)", "WIDTH must be at least 1"),
         ("stream_reduce", "BEATS(1)", "BEATS must be at least 2"),
         ("stream_reduce", "IN_W(0)", "CHANNELS and IN_W must be at least 1"),
         ("stream_reduce", "OUT_W(2)", "OUT_W must be at least IN_W"),
