@@ -21,7 +21,9 @@ class Precision(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     weight: int = Field(16, ge=2, le=32, description="weights and biases without quantizer")
-    activation: int = Field(16, ge=2, le=32, description="activations without quantizer that feed a matrix or slopes")
+    activation: int = Field(
+        16, ge=2, le=32, description="activations without quantizer that feed a matrix, slopes or a curve"
+    )
     scale: int = Field(16, ge=2, le=32, description="scales of alpha='auto', batch norm factors, and slopes")
     curve: int = Field(8, ge=2, le=10, description="results of tanh, sigmoid and other curves without quantizer")
 

@@ -142,7 +142,7 @@ class Deriver:
         self.result.casts[layer.name] = wanted
 
     def _cap(self, layer: Any, node: Node) -> _Cast | None:
-        """Limit the width of a result that has no quantizer and feeds a matrix."""
+        """Limit the width of a result that has no quantizer and feeds what wants short numbers."""
         if layer.class_name in ("Input", "Thresholds") or _only_moves_values(layer) or not _feeds_matrix(layer):
             return None
         bounds: Bounds = node.infer([self.operands[i] for i in node.inputs])
@@ -183,15 +183,17 @@ def _settle_unused_types(layer: Any) -> None:
 
 def _feeds_matrix(layer: Any) -> bool:
     return any(
-        _multiplies(consumer) or (_only_moves_values(consumer) and _feeds_matrix(consumer))
+        _wants_short_input(consumer) or (_only_moves_values(consumer) and _feeds_matrix(consumer))
         for consumer in layer.get_output_nodes()
     )
 
 
-def _multiplies(layer: Any) -> bool:
-    """Whether a layer makes numbers much longer: matrices, and slopes that are no short numbers."""
+def _wants_short_input(layer: Any) -> bool:
+    """Whether a layer makes numbers much longer, or has to tell them apart: matrices, long slopes, and curves."""
     if layer.class_name == "Leaky":
         return activations.has_long_slopes(layer)
+    if layer.class_name == "Curve":
+        return True
     return _LOWERINGS.get(layer.class_name) in _MATRICES
 
 

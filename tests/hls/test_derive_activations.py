@@ -125,6 +125,8 @@ def test_long_slopes_get_short_inputs() -> None:
     """A product of two long numbers would not fit what Keras can compute."""
     model = sequential(L.Dense(4), L.BatchNormalization(name="bn"), L.LeakyReLU(0.3), L.Dense(2))
     assert lowered(model).graph.nodes["bn"].type.width == 16
+    model = sequential(L.Dense(4), L.BatchNormalization(name="bn"), L.Activation("tanh"), L.Dense(2))
+    assert lowered(model, activation_precision=12).graph.nodes["bn"].type.width == 12
     model = sequential(dense(4, name="fc"), L.LeakyReLU(0.25), dense(2))
     assert lowered(model, activation_precision=8).graph.nodes["fc"].type.width > 8
 
