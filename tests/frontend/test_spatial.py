@@ -144,7 +144,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         r"activation 'silu' is not supported; use linear, relu",
     ),
     "transposed": (refused_options(L.Conv2DTranspose, filters=2, kernel_size=2), r"Conv2DTranspose layers are not"),
-    "upsampling": (refused_options(L.UpSampling2D), r"UpSampling2D layers are not supported"),
+    "resizing": (refused_options(L.Resizing, height=3, width=3), r"Resizing layers are not supported"),
     "softmax": (
         lambda: sequential(conv(2, (2, 2)), L.Softmax(name="odd"), L.Flatten(), inputs=(6, 6, 2)),
         r"softmax inside the network is not integer arithmetic",
