@@ -41,9 +41,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	    $(VENV)/bin/python -m pip --version >/dev/null 2>&1 || $(VENV)/bin/python -m ensurepip; \
 	    $(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'; \
 	fi
-	@# The adder-graph solver is compiled by numba at its first use; that belongs to the installation.
+	@# The adder-graph solver and the timetable are compiled by numba at their first use; that belongs to the installation.
 	@$(VENV)/bin/python -c "from fpgaq.cmvm import solve; \
-	    solve([[(3 * i + 5 * j) % 13 - 6 for j in range(8)] for i in range(8)], [(0, 15)] * 8)"
+	    solve([[(3 * i + 5 * j) % 13 - 6 for j in range(8)] for i in range(8)], [(0, 15)] * 8); \
+	    from fpgaq.rtl.dataflow import Dataflow; from fpgaq.rtl.timetable import paces; \
+	    paces(Dataflow({'x': 1}, [], ('x',)))"
 	@touch $@
 
 clean:

@@ -7,13 +7,18 @@ because the model of every block is, see `fpgaq.rtl.engines`.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from fpgaq.errors import FpgaqError
 from fpgaq.rtl.dataflow import Dataflow
-from fpgaq.rtl.engines import FOREVER, make_engine
+from fpgaq.rtl.engines import make_engines, model_of, state
+
+if TYPE_CHECKING:
+    from fpgaq.rtl._handshakes import Network
 
 
 @dataclass(frozen=True)
@@ -116,8 +121,6 @@ UNBOUNDED = 1 << 40
 class Handshakes:
     """Blocks, FIFOs and forks of a stage graph, clock by clock.
 
-    Streams, edges and blocks are numbers here: this is the inner loop.
-
     Parameters
     ----------
     flow, cycles, samples
@@ -126,11 +129,6 @@ class Handshakes:
         FIFOs hand on a word in the cycle in which it comes, which no hardware does: what is fastest.
     until : int or None
         Clock after which to give up, counted from the first beat accepted.
-
-    Attributes
-    ----------
-    needed : list of int
-        Words that the FIFO of every edge must hold so that what happened would not have been another.
     """
 
     def __init__(
@@ -144,137 +142,103 @@ class Handshakes:
     ) -> None:
         self.flow, self.samples, self.transparent, self.until = flow, samples, transparent, until
         self.alike = not cycles
-        number = {stream: k for k, stream in enumerate(flow.bits)}
-        self.sources = [number[stream] for stream in flow.sources]
-        self.beats = [flow.beats[stream] for stream in number]
-        self.left = [samples * beats for beats in self.beats[: len(self.sources)]]
-        self.engines = [make_engine(block.hardware, cycles.get(block.output)) for block in flow.blocks]
-        self.makes = [number[block.output] for block in flow.blocks]
-        edges = flow.edges
-        self.stream = [number[edge.stream] for edge in edges]
-        self.depth = [edge.depth for edge in edges]
-        self.place = [None if edge.block is not None else edge.place for edge in edges]
-        self.readers = [[e for e, s in enumerate(self.stream) if s == k] for k in range(len(number))]
-        self.into = [[e for e, edge in enumerate(edges) if edge.block == b] for b in range(len(flow.blocks))]
-        self.stored = [0] * len(edges)
-        self.taken = [False] * len(edges)
-        self.needed = [0] * len(edges)
-        self.ready = [place is not None for place in self.place]  # outputs always are, the rest is worked out
-        self.sinks: list[list[int]] = [[] for _ in flow.sinks]
-        self.clock = 0
-        self.start: int | None = None
+        self.whole = flow.beats[next(iter(flow.sources))]
+        self.engines = make_engines([model_of(block.hardware, cycles.get(block.output)) for block in flow.blocks])
+        self.network = _network(flow, samples)
+
+    @property
+    def needed(self) -> list[int]:
+        """Words that the FIFO of every edge must hold so that what happened would not have been another."""
+        return [int(words) for words in self.network.needed]
 
     def run(self) -> Timetable:
         """Let clocks pass until every result has left."""
-        due = [self.samples * self.flow.beats[stream] for stream in self.flow.sinks]
-        whole = self.beats[0]
+        from fpgaq.rtl import _handshakes as kernel  # compiled with numba, which is slow to import
+
         seen: dict[tuple[object, ...], _Mark] = {}
-        frames = 0
-        while any(len(clocks) < beats for clocks, beats in zip(self.sinks, due, strict=True)):
-            sent = self.samples * whole - self.left[0]
-            if self.alike and sent == frames * whole and frames < self.samples:
-                here = _Mark(frames, self.clock, [len(clocks) for clocks in self.sinks])
-                before = seen.setdefault(self._state(frames), here)
-                if before is not here:
-                    self._repeat(before, here, due)
-                    break
-                frames += 1
-            self._step()
-            if self.until is not None and self.clock - (self.start or 0) > self.until + 1:
+        network, frames = self.network, 0
+        until = -1 if self.until is None else self.until
+        while True:
+            stop = (self.samples - frames) * self.whole if self.alike and frames < self.samples else -1
+            why = kernel.advance(self.engines, network, stop, until, self.transparent)
+            if why == kernel.COMPLETE:
+                break
+            if why == kernel.STUCK:
+                raise DeadlockError("no block can go on")
+            if why == kernel.LATE:
                 raise DeadlockError(f"results are not complete after {self.until} clocks")
-        clocks = [[clock - (self.start or 0) for clock in clocks] for clocks in self.sinks]
+            here = _Mark(frames, int(network.clock[0]), network.given.tolist())
+            before = seen.setdefault(self._state(frames), here)
+            if before is not here:
+                self._repeat(before, here)
+                break
+            frames += 1
+        start = max(int(network.clock[1]), 0)
+        clocks = [(row[:due] - start).tolist() for row, due in zip(network.clocks, network.due, strict=True)]
         return Timetable(clocks, [self.flow.beats[stream] for stream in self.flow.sinks])
 
     def _state(self, frames: int) -> tuple[object, ...]:
         """What the future depends on when so many frames have come from the first source."""
+        network, beats = self.network, list(self.flow.beats.values())
         return (
-            tuple(engine.state() for engine in self.engines),
-            tuple(self.stored),
-            tuple(self.taken),
-            tuple((self.samples - frames) * beats - left for left, beats in zip(self.left, self.beats, strict=False)),
+            tuple(state(self.engines, e) for e in range(len(self.flow.blocks))),
+            tuple(network.stored.tolist()),
+            tuple(network.taken.tolist()),
+            tuple((self.samples - frames) * each - left for left, each in zip(network.left, beats, strict=False)),
             tuple(
-                len(clocks) - frames * self.flow.beats[sink]
-                for clocks, sink in zip(self.sinks, self.flow.sinks, strict=True)
+                given - frames * self.flow.beats[sink]
+                for given, sink in zip(network.given, self.flow.sinks, strict=True)
             ),
         )
 
-    def _repeat(self, before: _Mark, here: _Mark, due: Sequence[int]) -> None:
+    def _repeat(self, before: _Mark, here: _Mark) -> None:
         """Complete the clocks from here on: the same state leads to the same, so many frames and clocks later.
 
         That the frames come to an end changes nothing for those that are there: a beat never waits for a later one.
         """
         frames, clocks = here.frames - before.frames, here.clock - before.clock
-        for sink, seen, total, stream in zip(self.sinks, before.given, due, self.flow.sinks, strict=True):
-            beats = frames * self.flow.beats[stream]
-            assert len(sink) >= seen + beats
-            while len(sink) < total:
-                sink.append(sink[-beats] + clocks)
+        for place, stream in enumerate(self.flow.sinks):
+            row, beats = self.network.clocks[place], frames * self.flow.beats[stream]
+            assert here.given[place] >= before.given[place] + beats
+            for k in range(here.given[place], self.network.due[place]):
+                row[k] = row[k - beats] + clocks
 
-    def _step(self) -> None:
-        depth, stored, taken, stream, ready = self.depth, self.stored, self.taken, self.stream, self.ready
-        engines, makes = self.engines, self.makes
-        offered = [left > 0 for left in self.left]
-        offered += [engine.offers for engine in engines]
-        arrives = [offered[s] and not t for s, t in zip(stream, taken, strict=True)]
-        # Ready runs backwards, as in the hardware.
-        free, accepted = [False] * len(engines), [False] * len(engines)
-        moves = [False] * len(offered)
-        for b in range(len(engines) - 1, -1, -1):
-            made = makes[b]
-            is_free = True
-            for e in self.readers[made]:
-                if not (taken[e] or (stored[e] < depth[e] if depth[e] else ready[e])):
-                    is_free = False
-                    break
-            free[b] = is_free
-            moves[made] = is_free and offered[made]
-            takes = engines[b].accepts(is_free)
-            if takes:
-                for e in self.into[b]:
-                    if not (arrives[e] if not depth[e] else stored[e] > 0 or (self.transparent and arrives[e])):
-                        takes = False
-                        break
-            accepted[b] = takes
-            # A join is ready only when it offers; a single reader may be ready for nothing, which moves nothing.
-            for e in self.into[b]:
-                ready[e] = takes
-        for s in self.sources:
-            moves[s] = offered[s] and all(
-                taken[e] or (stored[e] < depth[e] if depth[e] else ready[e]) for e in self.readers[s]
-            )
-        self._move(moves, arrives, free, accepted)
 
-    def _move(
-        self, moves: Sequence[bool], arrives: Sequence[bool], free: Sequence[bool], accepted: Sequence[bool]
-    ) -> None:
-        depth, stored, taken, ready = self.depth, self.stored, self.taken, self.ready
-        changed = any(accepted) or any(moves)
-        for e, s in enumerate(self.stream):
-            words = stored[e]
-            push = arrives[e] and (words < depth[e] if depth[e] else ready[e])
-            changed |= push
-            place = self.place[e]
-            if place is not None and push:
-                self.sinks[place].append(self.clock)
-            if depth[e]:
-                pop = ready[e] and (words > 0 or (self.transparent and push))
-                if push and not (pop and not words):
-                    self.needed[e] = max(self.needed[e], words + 1)
-                stored[e] = words + push - pop
-            if len(self.readers[s]) > 1:
-                taken[e] = not moves[s] and (taken[e] or push)
-        for k, s in enumerate(self.sources):
-            if moves[s]:
-                self.left[k] -= 1
-                self.start = self.clock if self.start is None else self.start
-        quiet = 0
-        if not changed:  # only counters run: straight to the clock at which one is done
-            least = min((e.idle(f) for e, f in zip(self.engines, free, strict=True)), default=FOREVER)
-            if least == FOREVER:
-                raise DeadlockError("no block can go on")
-            quiet = least - 1
-        for engine, is_free, takes in zip(self.engines, free, accepted, strict=True):
-            if quiet:
-                engine.skip(quiet)
-            engine.step(free=is_free, taken=takes)
-        self.clock += 1 + quiet
+def _network(flow: Dataflow, samples: int) -> Network:
+    """Return edges and streams as numbers, before the first clock."""
+    from fpgaq.rtl import _handshakes as kernel
+
+    number = {stream: k for k, stream in enumerate(flow.bits)}
+    edges = flow.edges
+    stream = [number[edge.stream] for edge in edges]
+    due = np.array([samples * flow.beats[sink] for sink in flow.sinks], np.int64)
+    readers = [[e for e, s in enumerate(stream) if s == k] for k in range(len(number))]
+    into = [[e for e, edge in enumerate(edges) if edge.block == b] for b in range(len(flow.blocks))]
+    outside = np.array([edge.block is None for edge in edges], np.bool_)
+
+    def ints(values: Iterable[int]) -> kernel.Ints:
+        return np.array(list(values), np.int64)
+
+    def starts(groups: list[list[int]]) -> kernel.Ints:
+        return ints(itertools.accumulate((len(group) for group in groups), initial=0))
+
+    return kernel.Network(
+        stream=ints(stream),
+        depth=ints(edge.depth for edge in edges),
+        sink=ints(edge.place if edge.block is None else -1 for edge in edges),
+        reader_start=starts(readers),
+        reader=ints(itertools.chain(*readers)),
+        into_start=starts(into),
+        into=ints(itertools.chain(*into)),
+        makes=ints(number[block.output] for block in flow.blocks),
+        sources=ints(number[source] for source in flow.sources),
+        due=due,
+        stored=np.zeros(len(edges), np.int64),
+        taken=np.zeros(len(edges), np.bool_),
+        ready=outside,  # outputs always are, the rest is worked out
+        needed=np.zeros(len(edges), np.int64),
+        left=ints(samples * flow.beats[source] for source in flow.sources),
+        given=np.zeros(len(due), np.int64),
+        clocks=np.zeros((len(due), int(due.max())), np.int64),
+        clock=np.array([0, -1]),
+    )

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from one_block import OneBlock
 from test_images import networks
 from test_stream_blocks import lint_everything, warnings, yosys
 
@@ -22,7 +23,6 @@ from fpgaq.ir import FixedType, IntArray
 from fpgaq.ir.node import Bounds, Operand
 from fpgaq.ir.ops import Crop, Pad, Repeat, WindowAverage, Windows
 from fpgaq.rtl.divisor_tags import divisor_tags
-from fpgaq.rtl.engines import make_engine
 from fpgaq.rtl.hardware import make_hardware
 from fpgaq.rtl.stream_collect import StreamCollect
 from fpgaq.rtl.stream_crop import StreamCrop
@@ -320,7 +320,7 @@ def run(folder: Path, found: list[Case]) -> dict[str, str | None]:
 
 def trouble(case: Case, cycles: list[Cycle], rows: list[Cycle]) -> str | None:
     """Compare the handshakes with the model clock by clock, then what went in with what came out between resets."""
-    engine = make_engine(case.hardware)
+    engine = OneBlock(case.hardware)
     taken: list[int] = []
     given: list[tuple[int, int]] = []
     lasts: list[int] = []
@@ -330,7 +330,7 @@ def trouble(case: Case, cycles: list[Cycle], rows: list[Cycle]) -> str | None:
             wrong = difference(case, taken, given, lasts)
             if wrong:
                 return f"before cycle {k}: {wrong}"
-            engine, taken, given, lasts = make_engine(case.hardware), [], [], []
+            engine, taken, given, lasts = OneBlock(case.hardware), [], [], []
             continue
         free, offers = bool(cycle["out_ready"]), engine.offers
         if seen["out_valid"] != offers:
