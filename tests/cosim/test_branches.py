@@ -83,7 +83,7 @@ def test_a_wrong_output_is_named(branched: Faults, tmp_path: Path, monkeypatch: 
     design = branched.copy(tmp_path)
     want = dict(zip(graph.outputs, golden.run(graph, input_codes(graph, codes_)), strict=True))
     changed = {**want, name: want[name] + (np.arange(150) == 7)[:, None]}
-    monkeypatch.setattr(design, "_golden", lambda _: changed)
+    monkeypatch.setattr("fpgaq.cosim.rtl_gate._golden", lambda *_: changed)
     gate, _ = design.rtl_gate(codes_)
     assert gate.first_mismatch is not None
     assert (gate.mismatches, gate.first_mismatch.layer, gate.first_mismatch.sample) == (1, name, 7)
