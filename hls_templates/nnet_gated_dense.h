@@ -8,6 +8,7 @@
 
 #include "hls_stream.h"
 #include "nnet_common.h"
+#include "nnet_dense.h"
 #include "nnet_dense_stream.h"
 
 namespace nnet {

@@ -32,7 +32,7 @@ MINIMUM_ACCURACY = {
     "digits_ternary": 0.94,
 }
 #: Designs that take the same way as another one, with other weights.
-ALIKE = ("digits_pot", "digits_ternary")
+ALIKE = ("digits_binary", "digits_codebook", "digits_mixed", "digits_pot", "digits_ternary")
 #: Designs whose training takes minutes; the tests build a small variant, `make designs` the real one.
 SMALL = ("mnist_cnn", "residual_cnn", "timeseries_conv1d")
 #: Number formats that the report of a design names, layer by layer.
@@ -105,7 +105,7 @@ def require_equal(folder: Path) -> dict[str, Any]:
 )
 def test_example_designs_build_and_prove(name: str, trained: Trained, tmp_path: Path) -> None:
     # Synthesis takes as long as the rest of a build; one network shows it flat, one by layers.
-    changes = {"digits_mlp": {}, "mnist_cnn": {"flat_limit": 1}}.get(name, {"synth": False})
+    changes = {"digits_mlp": {}, "timeseries_conv1d": {"flat_limit": 1}}.get(name, {"synth": False})
     folder = variant(trained, tmp_path, name, **changes)
     run = call("build", folder, "--output", tmp_path / "out")
     assert run.exit_code == 0, run.stderr
@@ -144,10 +144,8 @@ def test_closed_gates_cost_less_than_a_point(trained: Trained) -> None:
     assert written["model"]["closed"] > 0.3
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("reuse", "family", "dsp"), [(64, "xc7", True), pytest.param(32, "ice40", False, marks=pytest.mark.extended)]
-)
+@pytest.mark.extended
+@pytest.mark.parametrize(("reuse", "family", "dsp"), [(64, "xc7", True), (32, "ice40", False)])
 def test_digits_folded(reuse: int, family: str, dsp: bool, trained: Trained, tmp_path: Path) -> None:
     layers = {"fc3": {"reuse_factor": 32}}  # 64 and 32 both divide its 32x10 matrix, 64 only with one input a cycle
     folder = variant(trained, tmp_path, "digits_mlp", reuse_factor=reuse, family=family, layers=layers, flat_limit=1)
@@ -180,6 +178,7 @@ def test_interrupted_build_leaves_nothing(seconds: float, trained: Trained, tmp_
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # it is ignored in the background
     )
     time.sleep(seconds)
     process.send_signal(signal.SIGINT)

@@ -41,7 +41,7 @@ def written(model: Any, folder: Path, **options: Any) -> Design:
         ("exposed_trunk", {}),
         ("two_classifiers", {}),
         pytest.param("two_classifiers", {"head": "argmax"}, marks=pytest.mark.extended),
-        ("two_classifiers", {"head": "softmax"}),
+        pytest.param("two_classifiers", {"head": "softmax"}, marks=pytest.mark.extended),
     ],
 )
 def test_every_gate_passes(name: str, options: dict[str, Any], tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ def test_environment_keeps_the_users_make_flags() -> None:
     assert "CFG_CXXFLAGS_PCH_I=-include" in flags
 
 
+@pytest.mark.extended
 def test_parallel_cpp_build_works_outside_cocotb(tmp_path: Path) -> None:
     """Many C++ files and a precompiled header: what the wheel's makefile alone cannot build."""
     (tmp_path / "good.sv").write_text(GOOD)

@@ -31,7 +31,7 @@ _BENCH_SAMPLES, _BENCH_CLOCKS, _FEW_SAMPLES = 1000, 200_000, 16
 
 def bench_samples(ii: int) -> int:
     """Return how many samples cocotb sends to a design, which takes one every `ii` clocks."""
-    return max(min(_BENCH_SAMPLES, _BENCH_CLOCKS // ii), _FEW_SAMPLES)
+    return max(min(_BENCH_SAMPLES, _BENCH_CLOCKS // max(ii, 1)), _FEW_SAMPLES)
 
 
 def rtl_gate(design: Design, codes: Bundle) -> tuple[Gate, SimulationResult]:

@@ -218,9 +218,9 @@ def test_blocks_of_inputs_are_exact_and_legal(problem, digits: int) -> None:  # 
 
 
 def test_a_block_more_costs_little() -> None:
-    matrix = weights("int", (64, 32), 4, np.random.default_rng(2))
-    whole = solve(matrix, [(0, 15)] * 64)
+    matrix = weights("int", (32, 16), 4, np.random.default_rng(2))
+    whole = solve(matrix, [(0, 15)] * 32)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fpgaq.cmvm._search.BLOCK_DIGITS", 2000)
-        cut = solve(matrix, [(0, 15)] * 64)
+        patch.setattr("fpgaq.cmvm._search.BLOCK_DIGITS", 500)
+        cut = solve(matrix, [(0, 15)] * 32)
     assert whole.total_bits < cut.total_bits < 1.2 * whole.total_bits

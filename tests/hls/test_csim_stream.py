@@ -222,6 +222,7 @@ def test_images_pass_all_gates(tmp_path: Path) -> None:
         gate.require()
 
 
+@pytest.mark.extended
 def test_the_plugin_on_streams(tmp_path: Path) -> None:
     """A perceptron on a series, with class indices."""
     model = sequential(L.Flatten(name="flat"), dense(4, name="fc"), act(), dense(3, name="last"), inputs=(3, 2))

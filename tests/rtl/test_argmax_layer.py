@@ -33,6 +33,7 @@ def test_every_vector_of_few_values(tmp_path: Path) -> None:
         check(graph, batch.hardware[graph.name], traces[graph.name])
 
 
+@pytest.mark.extended
 def test_many_sizes_with_ties(tmp_path: Path) -> None:
     graphs = [argmax(n, FixedType(6, 0, bool(n % 3))) for n in SIZES]
     rng = np.random.default_rng(1)

@@ -125,6 +125,7 @@ def test_other_operations_on_every_pair(tmp_path: Path) -> None:
     Bank(graphs).check(codes, tmp_path)
 
 
+@pytest.mark.extended
 def test_single_bits(tmp_path: Path) -> None:
     """One-bit types, signed ones too, through everything."""
     for signed in (False, True):

@@ -103,7 +103,7 @@ def flip_code(batch: Batch, name: str) -> None:
     path.write_text(text)
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_every_code_times_every_activation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All levels of a format as the weights of one input. A wrong code in the ROM is found."""
     graphs = []

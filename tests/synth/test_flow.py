@@ -157,7 +157,11 @@ def test_interrupt_leaves_no_process_behind(tmp_path: Path) -> None:
         f"synthesize([Path({str(source)!r})], 'tree', [], work=Path({str(tmp_path / 'work')!r}), carry_chains=False)"
     )
     caller = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=Path(__file__).parents[2], stderr=subprocess.PIPE, start_new_session=True
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[2],
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # it is ignored in the background
     )
     log = tmp_path / "work" / "tree.xc7" / "yosys.log"
     deadline = time.monotonic() + 60

@@ -78,6 +78,7 @@ def test_xilinx_netlist_equals_the_sources(
     assert run([made.path, *made.models], vectors, tmp_path / "sim") == want
 
 
+@pytest.mark.extended
 def test_other_netlists_equal_the_sources(tmp_path: Path) -> None:
     source = tmp_path / "net.sv"
     source.write_text(TWO_LAYERS)

@@ -63,6 +63,7 @@ def test_equals_integers(body: str, tmp_path: Path) -> None:
                 assert got[port(width, signs)] == total % 2**width, (vector, signs, width)
 
 
+@pytest.mark.extended
 def test_mapped_with_constants_and_unread_bits(tmp_path: Path) -> None:
     """Bits that are known, or of which only the carries are wanted, in the netlist: all signs, all low constants."""
     cases = [(s, c, u) for s in SIGNS for c in (*range(4), 0x7D, 0x5E) for u in (0, 2)]
