@@ -14,13 +14,10 @@ import numpy as np
 
 from fpgaq.rtl.dataflow import LayerHardware
 from fpgaq.rtl.folded_matrix import FoldedMatrix
-from fpgaq.rtl.stream_collect import StreamCollect
-from fpgaq.rtl.stream_crop import StreamCrop
+from fpgaq.rtl.pixel_block import PixelBlock
 from fpgaq.rtl.stream_pad import StreamPad
-from fpgaq.rtl.stream_reduce import StreamReduce
 from fpgaq.rtl.stream_repeat import StreamRepeat
 from fpgaq.rtl.stream_split import StreamSplit
-from fpgaq.rtl.stream_window import StreamWindow
 
 if TYPE_CHECKING:
     from fpgaq.rtl._handshakes import Engines
@@ -66,8 +63,7 @@ def model_of(hardware: LayerHardware, cycles: Sequence[int] | None = None) -> Mo
         return Model("MARGIN", hardware.margin, early=hardware.early)
     if isinstance(hardware, (StreamRepeat, StreamSplit)):
         return Model("UNPACKING", hardware.waits, hardware.ends)
-    changing = (FoldedMatrix, StreamCollect, StreamCrop, StreamReduce, StreamWindow)
-    gives = hardware.gives if isinstance(hardware, changing) else (True,)
+    gives = hardware.gives if isinstance(hardware, (FoldedMatrix, PixelBlock)) else (True,)
     return Model("PIPELINE", gives, latency=hardware.latency, ii=hardware.ii, cycles=cycles)
 
 

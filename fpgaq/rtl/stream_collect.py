@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fpgaq.rtl.pixel_block import PixelBlock
 from fpgaq.rtl.unrolled_layer import stream_ports
 from fpgaq.rtl.verilog import Module, instance
 
 
 @dataclass(frozen=True)
-class StreamCollect:
+class StreamCollect(PixelBlock):
     """Hardware that puts several beats side by side.
 
     Parameters
@@ -30,16 +31,6 @@ class StreamCollect:
     def gives(self) -> tuple[bool, ...]:
         """Whether the result is complete with each beat."""
         return (*[False] * (self.beats - 1), True)
-
-    @property
-    def latency(self) -> int:
-        """Cycles from the last beat accepted to the result."""
-        return 1
-
-    @property
-    def ii(self) -> int:
-        """Cycles between beats."""
-        return 1
 
     @property
     def summary(self) -> str:

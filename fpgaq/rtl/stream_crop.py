@@ -10,12 +10,13 @@ import numpy as np
 from fpgaq.ir.node import Operand
 from fpgaq.ir.ops import Crop
 from fpgaq.rtl.frames import Frame, by_axis
+from fpgaq.rtl.pixel_block import PixelBlock
 from fpgaq.rtl.unrolled_layer import stream_ports
 from fpgaq.rtl.verilog import Module, instance
 
 
 @dataclass(frozen=True)
-class StreamCrop:
+class StreamCrop(PixelBlock):
     """Hardware that drops pixels.
 
     Parameters
@@ -43,16 +44,6 @@ class StreamCrop:
         kept = np.zeros((self.frame.rows, self.frame.cols), bool)
         kept[top : self.frame.rows - bottom, left : self.frame.cols - right] = True
         return tuple(kept.reshape(-1).tolist())
-
-    @property
-    def latency(self) -> int:
-        """Cycles from a pixel accepted to its beat."""
-        return 1
-
-    @property
-    def ii(self) -> int:
-        """Cycles between pixels."""
-        return 1
 
     @property
     def summary(self) -> str:

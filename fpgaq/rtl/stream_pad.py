@@ -8,12 +8,13 @@ from functools import cached_property
 from fpgaq.ir.node import Operand
 from fpgaq.ir.ops import Pad
 from fpgaq.rtl.frames import Frame, by_axis
+from fpgaq.rtl.pixel_block import PixelBlock
 from fpgaq.rtl.unrolled_layer import stream_ports
 from fpgaq.rtl.verilog import Module, constant, instance
 
 
 @dataclass(frozen=True)
-class StreamPad:
+class StreamPad(PixelBlock):
     """Hardware of a padding.
 
     Parameters
@@ -45,16 +46,6 @@ class StreamPad:
         edge = [True] * (left + frame.cols + right)
         inner = [True] * left + [False] * frame.cols + [True] * right
         return (*edge * top, *inner * frame.rows, *edge * bottom)
-
-    @property
-    def latency(self) -> int:
-        """Cycles from a frame's first pixel accepted to its first beat."""
-        return 1
-
-    @property
-    def ii(self) -> int:
-        """Cycles between beats of the result."""
-        return 1
 
     @property
     def summary(self) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fpgaq.ir.types import FixedType
+from fpgaq.rtl.pixel_block import PixelBlock
 from fpgaq.rtl.unrolled_layer import stream_ports
 from fpgaq.rtl.verilog import Module, instance
 
 
 @dataclass(frozen=True)
-class StreamReduce:
+class StreamReduce(PixelBlock):
     """Hardware that brings a frame to one pixel.
 
     Parameters
@@ -38,16 +39,6 @@ class StreamReduce:
     def gives(self) -> tuple[bool, ...]:
         """Whether the result is complete with each pixel."""
         return (*[False] * (self.beats - 1), True)
-
-    @property
-    def latency(self) -> int:
-        """Cycles from the last pixel accepted to the result."""
-        return 1
-
-    @property
-    def ii(self) -> int:
-        """Cycles between pixels."""
-        return 1
 
     @property
     def summary(self) -> str:

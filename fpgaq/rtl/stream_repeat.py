@@ -8,12 +8,13 @@ from functools import cached_property
 from fpgaq.ir.node import Operand
 from fpgaq.ir.ops import Repeat
 from fpgaq.rtl.frames import Frame, by_axis
+from fpgaq.rtl.pixel_block import PixelBlock
 from fpgaq.rtl.unrolled_layer import stream_ports
 from fpgaq.rtl.verilog import Module, instance
 
 
 @dataclass(frozen=True)
-class StreamRepeat:
+class StreamRepeat(PixelBlock):
     """Hardware that repeats pixels and rows.
 
     Parameters
@@ -46,16 +47,6 @@ class StreamRepeat:
         """Whether that pixel makes room for another with each of these beats."""
         _, across = by_axis(self.node.times, 1)
         return tuple(wait and k % across == across - 1 for k, wait in enumerate(self.waits))
-
-    @property
-    def latency(self) -> int:
-        """Cycles from a pixel accepted to its first beat."""
-        return 1
-
-    @property
-    def ii(self) -> int:
-        """Cycles between beats of the result."""
-        return 1
 
     @property
     def summary(self) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fpgaq.rtl.pixel_block import PixelBlock
 from fpgaq.rtl.unrolled_layer import stream_ports
 from fpgaq.rtl.verilog import Module, instance
 
 
 @dataclass(frozen=True)
-class StreamSplit:
+class StreamSplit(PixelBlock):
     """Hardware that gives the parts of a beat one by one.
 
     Parameters
@@ -35,11 +36,6 @@ class StreamSplit:
     def ends(self) -> tuple[bool, ...]:
         """Whether that beat makes room for another with each part."""
         return (*[False] * (self.beats - 1), True)
-
-    @property
-    def latency(self) -> int:
-        """Cycles from a beat accepted to its first part."""
-        return 1
 
     @property
     def ii(self) -> int:

@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fpgaq.rtl.divisor_tags import Tags
+from fpgaq.rtl.pixel_block import PixelBlock
 from fpgaq.rtl.unrolled_layer import stream_ports
 from fpgaq.rtl.verilog import Module, constant, instance
 
 
 @dataclass(frozen=True)
-class StreamTag:
+class StreamTag(PixelBlock):
     """Hardware that puts elements behind a vector that are the bits of a tag.
 
     Parameters
@@ -29,16 +30,6 @@ class StreamTag:
     elements: int
     width: int
     tags: Tags
-
-    @property
-    def latency(self) -> int:
-        """Cycles from a beat accepted to it with its tag."""
-        return 1
-
-    @property
-    def ii(self) -> int:
-        """Cycles between beats."""
-        return 1
 
     @property
     def summary(self) -> str:

@@ -8,12 +8,13 @@ from functools import cached_property
 from fpgaq.ir.node import Operand
 from fpgaq.ir.ops import Windows
 from fpgaq.rtl.frames import Frame, by_axis
+from fpgaq.rtl.pixel_block import PixelBlock
 from fpgaq.rtl.unrolled_layer import stream_ports
 from fpgaq.rtl.verilog import Module, instance
 
 
 @dataclass(frozen=True)
-class StreamWindow:
+class StreamWindow(PixelBlock):
     """Hardware that gives every window of a frame as one beat.
 
     Parameters
@@ -55,16 +56,6 @@ class StreamWindow:
             for r in range(self.frame.rows)
             for c in range(self.frame.cols)
         )
-
-    @property
-    def latency(self) -> int:
-        """Cycles from the last pixel of a window accepted to the window."""
-        return 1
-
-    @property
-    def ii(self) -> int:
-        """Cycles between pixels."""
-        return 1
 
     @property
     def line_bits(self) -> int:
