@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -26,12 +26,8 @@ def reciprocal(divisor: int, most: int) -> tuple[int, int]:
     With ``factor * divisor = 2**shift + excess`` the quotient is too large by ``t * excess / (divisor * 2**shift)``,
     which shows nowhere if it is less than the 1 / divisor that the largest remainder leaves.
     """
-    shift = 0
-    while True:
-        factor = -(-(1 << shift) // divisor)
-        if most * (factor * divisor - (1 << shift)) < 1 << shift:
-            return factor, shift
-        shift += 1
+    (factor,), shift = reciprocals([divisor], most)
+    return factor, shift
 
 
 def window_averages(path: Datapath, elements: Sequence[Ref], node: WindowAverage, adder_inputs: int) -> list[Ref]:
@@ -81,7 +77,7 @@ def _selected_quotients(
 
 def reciprocals(divisors: Sequence[int], most: int) -> tuple[tuple[int, ...], int]:
     """Return factors and one shift for several divisors, as `reciprocal` does for one."""
-    shift = max(reciprocal(divisor, most)[1] for divisor in divisors)
+    shift = 0
     while True:
         factors = tuple(-(-(1 << shift) // divisor) for divisor in divisors)
         if all(most * (f * d - (1 << shift)) < 1 << shift for f, d in zip(factors, divisors, strict=True)):
@@ -118,10 +114,7 @@ def largest(path: Datapath, refs: list[Ref]) -> Ref:
     # One of those that never fall below the floor has to stay: it is what is left when no other one reaches it.
     if not any(path.ref_bounds(ref)[0] == floor for ref in reaching):
         reaching.append(next(ref for ref in refs if path.ref_bounds(ref)[0] == floor))
-    while len(reaching) > 1:
-        pairs = [_larger(path, *reaching[k : k + 2]) for k in range(0, len(reaching) - 1, 2)]
-        reaching = [*pairs, *reaching[2 * len(pairs) :]]
-    return reaching[0]
+    return _tree(path, reaching, _larger)
 
 
 def smallest(path: Datapath, refs: list[Ref]) -> Ref:
@@ -130,10 +123,15 @@ def smallest(path: Datapath, refs: list[Ref]) -> Ref:
     reaching = [ref for ref in refs if path.ref_bounds(ref)[0] < ceiling]
     if not any(path.ref_bounds(ref)[1] == ceiling for ref in reaching):
         reaching.append(next(ref for ref in refs if path.ref_bounds(ref)[1] == ceiling))
-    while len(reaching) > 1:
-        pairs = [_smaller(path, *reaching[k : k + 2]) for k in range(0, len(reaching) - 1, 2)]
-        reaching = [*pairs, *reaching[2 * len(pairs) :]]
-    return reaching[0]
+    return _tree(path, reaching, _smaller)
+
+
+def _tree(path: Datapath, refs: list[Ref], joined: Callable[[Datapath, Ref, Ref], Ref]) -> Ref:
+    """Return what is left of some values when neighbours are joined until there is one."""
+    while len(refs) > 1:
+        pairs = [joined(path, *refs[k : k + 2]) for k in range(0, len(refs) - 1, 2)]
+        refs = [*pairs, *refs[2 * len(pairs) :]]
+    return refs[0]
 
 
 def _smaller(path: Datapath, a: Ref, b: Ref) -> Ref:
