@@ -13,6 +13,8 @@ from hls4ml.backends.template import FunctionCallTemplate, LayerConfigTemplate
 from hls4ml.model.attributes import Attribute
 from hls4ml.model.layers import Layer
 
+from fpgaq.hls.stream_graph import streams
+
 #: Axes that the C++ has loops for.
 AXES = 3
 
@@ -71,6 +73,8 @@ class ArrangeConfig(LayerConfigTemplate):
         lines = [f"n_in = {math.prod(source)}", f"offset = {offset}"]
         for what, values in (("size", result), ("repeat", repeat), ("step", step)):
             lines += [f"{what}_{axis} = {n}" for axis, n in enumerate([*missing, *values])]
+        if streams(node.model):
+            lines += _pixels(node, source)
         body = "".join(f"    static const unsigned {line};\n" for line in lines)
         return f"struct config{node.index} : nnet::arrange_config {{\n{body}}};\n"
 
@@ -83,4 +87,12 @@ class ArrangeCall(FunctionCallTemplate):
 
     def format(self, node: Any) -> str:
         params = self._default_function_params(node)
-        return "nnet::arrange<{input_t}, {output_t}, {config}>({input}, {output});".format(**params)
+        params["function"] = node.get_attr("operation") if streams(node.model) else "arrange"
+        return "nnet::{function}<{input_t}, {output_t}, {config}>({input}, {output});".format(**params)
+
+
+def _pixels(node: Any, source: Sequence[int]) -> list[str]:
+    """Return what the functions on streams want to know; a series is an image of one row."""
+    height, width = (1, *source[:-1])[-2:]
+    top, left = (0, *node.get_attr("parameters"))[-2:] if node.get_attr("operation") == "crop" else (0, 0)
+    return [f"in_height = {height}", f"in_width = {width}", f"top = {top}", f"left = {left}"]

@@ -58,6 +58,7 @@ def everything() -> Any:
         L.Concatenate(name="three_channels")([pair, L.ReLU(3, name="limited")(pair), pair]),
         L.Flatten(name="flat_output")(pair),
     ]
+    outputs += arranged(image)
     flat = L.Flatten(name="shared")(image)
     gated = GatedDense(3, name="gated")
     outputs.append(gated(L.Flatten(name="flat_codes")(L.ReLU(2, name="positive")(image))))
@@ -65,6 +66,21 @@ def everything() -> Any:
     model = with_random_weights(keras.Model(inputs, outputs), 0)
     gated.alpha.assign(2.0)
     return model
+
+
+def arranged(image: Any) -> list[Any]:
+    """Return slopes, and everything that drops, repeats or reorders pixels, on images, series and the axes of both."""
+    row = L.Reshape((30, 2), name="row")(image)
+    return [
+        L.PReLU(shared_axes=[1, 2], name="slopes")(image),
+        L.LeakyReLU(negative_slope=0.25, name="slope")(L.Flatten(name="flat_slope")(image)),
+        L.Cropping2D(((1, 0), (0, 2)), name="cropped")(image),
+        L.UpSampling2D((2, 3), name="larger")(L.Cropping2D(1, name="middle")(image)),
+        L.UpSampling1D(3, name="longer")(L.Cropping1D((4, 25), name="one")(row)),
+        L.Permute((2, 1, 3), name="turned")(image),
+        L.Permute((3, 1, 2), name="channels_first")(image),
+        L.Permute((2, 1), name="series_turned")(row),
+    ]
 
 
 def written(model: Any, folder: Path, **options: Any) -> Design:
@@ -94,11 +110,12 @@ def test_every_layer_equals_the_golden_model(tmp_path: Path) -> None:
     design.csim_gate(x).require()
     few = [codes[:20] for codes in input_codes(design.graph, x)]
     traced = traced_layers(design, few)
-    assert {"each_pixel", "limited", "more_rows", "max_same_unsigned_1_1_margin"} <= traced
+    assert {"each_pixel", "limited", "more_rows", "max_same_unsigned_1_1_margin", "slopes", "channels_first"} <= traced
     source = (design.folder / "hls" / "firmware" / "net.cpp").read_text()
     assert "hls::stream<input_t> &features" in source
     assert "features5x6x2_copies2" not in source.split("clone_stream")[0]
     called = ("clone_stream", "repack_stream", "merge_many", "concatenate_many", "subtract", "conv_windows", "margin")
+    called += ("leaky", "crop", "repeat", "permute")
     assert [name for name in called if f"nnet::{name}<" not in source] == []
 
 
