@@ -38,6 +38,7 @@ class Engines(NamedTuple):
     length: Ints
     one: Bools  # [all patterns] pipeline: gives a result; margin: is of the margin; unpacking: waits for a beat
     two: Bools  # [all patterns] unpacking: makes room for another beat
+    turn: Ints  # [all patterns] pipeline: input that gives the beat, -1 where all do
     cycles_start: Ints  # where `cycles` begins, -1 where every beat takes `ii`
     cycles: Ints  # [all cycles]
     # What changes:
@@ -168,14 +169,17 @@ def _negotiate(
         free[b] = _is_free(n, n.makes[b])
         moves[n.makes[b]] = free[b] and offered[n.makes[b]]
         takes = accepts(s, b, free[b])
+        turn = s.turn[s.start[b] + s.accepted[b] % s.length[b]]
         for k in range(n.into_start[b], n.into_start[b + 1]):
+            if turn >= 0 and k - n.into_start[b] != turn:
+                continue
             e = n.into[k]
             arrives = offered[n.stream[e]] and not n.taken[e]
             takes = takes and (n.stored[e] > 0 or (transparent and arrives) if n.depth[e] > 0 else arrives)
         accepted[b] = takes
         # A join is ready only when it offers; a single reader may be ready for nothing, which moves nothing.
         for k in range(n.into_start[b], n.into_start[b + 1]):
-            n.ready[n.into[k]] = takes
+            n.ready[n.into[k]] = takes and (turn < 0 or k - n.into_start[b] == turn)
     for k in range(n.sources.size):
         source = n.sources[k]
         moves[source] = offered[source] and _is_free(n, source)

@@ -45,6 +45,8 @@ class Block:
         Graph node whose codes the output vector holds, None inside a layer.
     beats : int
         Beats of the output that a frame is.
+    joined : bool
+        Whether a beat of every input is taken at once; if not, its module has a handshake for each.
     """
 
     hardware: LayerHardware
@@ -55,6 +57,7 @@ class Block:
     out_count: int
     probe: str | None
     beats: int = 1
+    joined: bool = True
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import numpy as np
 from fpgaq.rtl.dataflow import LayerHardware
 from fpgaq.rtl.folded_matrix import FoldedMatrix
 from fpgaq.rtl.pixel_block import PixelBlock
+from fpgaq.rtl.stream_concatenate import StreamConcatenate
 from fpgaq.rtl.stream_pad import StreamPad
 from fpgaq.rtl.stream_repeat import StreamRepeat
 from fpgaq.rtl.stream_split import StreamSplit
@@ -39,6 +40,8 @@ class Model:
         For how many clocks each beat keeps it, where that is not always its II; the rest of the latency is the same.
     early : bool
         Whether a margin waits for the first frame only.
+    turns : sequence of int or None
+        Which input of a pipeline each beat is taken from, over and over; None where all of them give a beat at once.
     """
 
     kind: str
@@ -48,6 +51,7 @@ class Model:
     ii: int = 1
     cycles: Sequence[int] | None = None
     early: bool = False
+    turns: Sequence[int] | None = None
 
 
 def model_of(hardware: LayerHardware, cycles: Sequence[int] | None = None) -> Model:
@@ -63,6 +67,8 @@ def model_of(hardware: LayerHardware, cycles: Sequence[int] | None = None) -> Mo
         return Model("MARGIN", hardware.margin, early=hardware.early)
     if isinstance(hardware, (StreamRepeat, StreamSplit)):
         return Model("UNPACKING", hardware.waits, hardware.ends)
+    if isinstance(hardware, StreamConcatenate):
+        return Model("PIPELINE", (True,) * len(hardware.turns), turns=hardware.turns)
     gives = hardware.gives if isinstance(hardware, (FoldedMatrix, PixelBlock)) else (True,)
     return Model("PIPELINE", gives, latency=hardware.latency, ii=hardware.ii, cycles=cycles)
 
@@ -94,6 +100,7 @@ def make_engines(models: Sequence[Model]) -> Engines:
         length=ints(lengths),
         one=np.array([flag for m in models for flag in m.one], np.bool_),
         two=np.array([flag for m in models for flag in m.two or [False] * len(m.one)], np.bool_),
+        turn=ints([turn for m in models for turn in m.turns or [-1] * len(m.one)]),
         cycles_start=ints(cycles_start.tolist()),
         cycles=ints([count for m in models for count in m.cycles or ()]),
         clock=zeros(),

@@ -14,9 +14,11 @@ from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Bounds, Node, Operand, frozen_array
 from fpgaq.ir.ops import (
     ArgMax,
+    Concatenate,
     Crop,
     GatedMatMul,
     MatMul,
+    Merge,
     Pad,
     Repeat,
     Reshape,
@@ -31,12 +33,13 @@ from fpgaq.rtl.dataflow import Block, LayerHardware
 from fpgaq.rtl.delays import MODELS, adder_inputs
 from fpgaq.rtl.divisor_tags import Tags, divisor_tags
 from fpgaq.rtl.folded_matrix import FoldedMatrix
-from fpgaq.rtl.frames import beats, in_pixels
+from fpgaq.rtl.frames import beats, in_pixels, pixel
 from fpgaq.rtl.gated_engine import GatedEngine
 from fpgaq.rtl.input_bits import known_levels
 from fpgaq.rtl.softmax_layer import SoftmaxLayer
-from fpgaq.rtl.stages import Layer, split, streams
+from fpgaq.rtl.stages import Layer, split, streams, takes_turns
 from fpgaq.rtl.stream_collect import StreamCollect
+from fpgaq.rtl.stream_concatenate import StreamConcatenate
 from fpgaq.rtl.stream_crop import StreamCrop
 from fpgaq.rtl.stream_pad import StreamPad
 from fpgaq.rtl.stream_reduce import StreamReduce
@@ -106,6 +109,10 @@ class BlockMaker:
             return self._gated(layer, first)
         if matrix is not None and matrix.reuse > 1:
             return self._folded(layer, matrix)
+        if isinstance(first, Concatenate) and takes_turns(self.graph, first):
+            return self._in_turns(layer, first)
+        if isinstance(first, Merge):
+            return self._merged(layer, first)
         tags = divisor_tags(first) if isinstance(first, WindowAverage) else None
         if tags is not None:
             return self._tagged(layer, tags)
@@ -133,6 +140,35 @@ class BlockMaker:
         if isinstance(first, Softmax):
             return SoftmaxLayer(layer.name, first, layer.source)
         return self._unrolled(layer.name, layer.nodes, layer.sources, layer.result, 0)
+
+    def _in_turns(self, layer: Layer, node: Concatenate) -> list[Block]:
+        """Return what takes pixels of several tensors in turn, and what follows it elementwise."""
+        rest = layer.nodes[1:]
+        hardware = StreamConcatenate(f"{layer.name}_pixels" if rest else layer.name, node, layer.sources)
+        if not rest:
+            return [dataclasses.replace(self._block(layer, hardware, layer.inputs), joined=False)]
+        result = pixel(self.graph.operand(node.name))
+        unrolled = self._unrolled(layer.name, rest, [result], layer.result, 0)
+        first = self._inner(layer, hardware, node.name, result, node.name)
+        return [dataclasses.replace(first, joined=False), self._block(layer, unrolled, (node.name,))]
+
+    def _merged(self, layer: Layer, node: Merge) -> list[Block]:
+        """Return what repeats smaller tensors for all pixels of a frame, and the merge."""
+        found, inputs = [], list(layer.inputs)
+        for k, (stream, source) in enumerate(zip(layer.inputs, layer.sources, strict=True)):
+            pixels = beats(self.graph, stream)
+            if pixels == layer.beats:
+                continue
+            inputs[k] = f"{layer.output}: repeated {stream}"
+            # A single pixel is kept as long as it is needed; several go round in a line.
+            times = (1, layer.beats) if pixels == 1 else (layer.beats // pixels, 1)
+            channels = source.bounds.lo.size
+            whole = Bounds(*(np.broadcast_to(end, (1, pixels, channels)) for end in source.bounds))
+            repeat = Repeat(name=inputs[k], inputs=(stream,), type=source.type, layer=node.layer, times=times)
+            hardware = StreamRepeat(f"{layer.name}_repeat{k}", repeat, Operand(source.type, whole))
+            width = source.type.width
+            found.append(Block(hardware, node.layer, (stream,), inputs[k], width, channels, None, layer.beats))
+        return [*found, self._block(layer, self._hardware(layer), tuple(inputs))]
 
     def _margin_may_be_early(self, node: Pad) -> bool:
         """Whether no window shows before a pixel of the frame has come."""

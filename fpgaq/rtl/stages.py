@@ -55,11 +55,13 @@ class Layer:
         alone puts several beats into one, or takes one apart. Where the first one has several inputs, they
         are named after their streams.
     sources : tuple of Operand
-        Type and bounds of a beat of every stream that goes in; for what arranges pixels of the whole tensor.
+        Type and bounds of a beat of every stream that goes in; for what arranges pixels of the whole tensor. A tensor
+        smaller than the result of a merge is repeated for all its pixels.
     result : Operand
         Type and bounds of a beat that comes out.
     inputs : tuple of str
-        Streams that it reads, each once: names of graph inputs or of outputs of other layers.
+        Streams that it reads, each once but where they are taken in turns: names of graph inputs or of outputs of other
+        layers.
     output : str
         Name of the node whose value leaves; the stream is called so.
     beats : int
@@ -180,14 +182,23 @@ def _layer(graph: Graph, group: list[Node], name: str, made: Mapping[str, str]) 
     first, last = group[0], group[-1]
     if len(first.inputs) > 1:
         first = dataclasses.replace(first, inputs=tuple(made[i] for i in first.inputs))
-    by_stream = {made[i]: graph.operand(i) for i in group[0].inputs}
-    sources, result = tuple(by_stream.values()), graph.operand(last.name)
+    read = [(made[i], graph.operand(i)) for i in group[0].inputs]
+    if not takes_turns(graph, group[0]):  # a beat is for all places at which its stream is read
+        read = list(dict(read).items())
+    inputs, sources = zip(*read, strict=True)
+    result = graph.operand(last.name)
     if in_pixels(graph):
         result = pixel(result)
-        whole = (Pad, Windows, Reshape, *_ARRANGING)
-        sources = sources if isinstance(first, whole) else tuple(map(pixel, sources))
+        whole = isinstance(first, (Pad, Windows, Reshape, *_ARRANGING)) or takes_turns(graph, group[0])
+        sources = sources if whole else tuple(map(pixel, sources))
         _require_pixels(graph, group[0], beats(graph, last.name))
-    return Layer(name, (first, *group[1:]), sources, result, tuple(by_stream), last.name, beats(graph, last.name))
+    return Layer(name, (first, *group[1:]), sources, result, inputs, last.name, beats(graph, last.name))
+
+
+def takes_turns(graph: Graph, node: Node) -> bool:
+    """Whether a node puts pixels of its tensors behind each other, so that each beat comes from one of them."""
+    axes = len(graph.operand(node.name).shape)
+    return isinstance(node, Concatenate) and in_pixels(graph) and node.axis < axes - 1
 
 
 def _require_pixels(graph: Graph, node: Node, pixels: int) -> None:
@@ -199,15 +210,4 @@ def _require_pixels(graph: Graph, node: Node, pixels: int) -> None:
             f"hardware that puts the pixels of {list(graph.operand(node.inputs[0]).shape)} in the order of the axes "
             f"{[axis + 1 for axis in node.axes]} is not available yet: it takes a whole frame; give the model an input "
             "of that order. Golden model and C++ work"
-        )
-    if isinstance(node, Concatenate) and node.axis < len(graph.operand(node.name).shape) - 1:
-        raise node.fail(
-            f"hardware that puts images or series behind each other along axis {node.axis + 1} is not available yet; "
-            "use the last axis, the channels; golden model and C++ work"
-        )
-    if isinstance(node, Merge) and any(beats(graph, name) != pixels for name in node.inputs):
-        shapes = ", ".join(str(list(graph.operand(name).shape)) for name in node.inputs)
-        raise node.fail(
-            f"hardware for {node.function.value} of shapes {shapes} is not available yet, because a frame has other "
-            "pixels than the tensor that is repeated for all of them; golden model and C++ work"
         )

@@ -9,6 +9,7 @@ from fpgaq.ir.node import Operand
 from fpgaq.ir.ops import Pad
 from fpgaq.rtl.frames import Frame, by_axis
 from fpgaq.rtl.pixel_block import PixelBlock
+from fpgaq.rtl.resized import resized
 from fpgaq.rtl.unrolled_layer import stream_ports
 from fpgaq.rtl.verilog import Module, constant, instance
 
@@ -83,20 +84,7 @@ class StreamPad(PixelBlock):
             ports["in_data"] = "pixel"
             module.body += [f"logic [{wide - 1}:0] pixel;"]
             for k in range(frame.channels):
-                module.body.append(f"assign pixel[{k * result.width}+:{result.width}] = {self._element(k)};")
+                element = resized("in_data", frame.channels * source.width, k * source.width, source, result.width)
+                module.body.append(f"assign pixel[{k * result.width}+:{result.width}] = {element};")
         module.body.append(instance("stream_pad", "margin", ports, parameters))
         return [module]
-
-    def _element(self, channel: int) -> str:
-        """Return an element with the bits of the result."""
-        source, bits = self.source.type, self.node.type.width
-        low = channel * source.width
-        if self.frame.channels * source.width == 1:
-            text = sign = "in_data"  # a port of one bit has no index
-        else:
-            text = f"in_data[{low}+:{min(bits, source.width)}]"
-            sign = f"in_data[{low + source.width - 1}]"
-        missing = bits - source.width
-        if missing <= 0:
-            return text
-        return f"{{{{{missing}{{{sign}}}}}, {text}}}" if source.signed else f"{{{missing}'d0, {text}}}"

@@ -168,7 +168,9 @@ class _Body:
     def _block(self, block: Block, ends: Sequence[_Ends]) -> list[str]:
         lines: list[str] = []
         source = ends[0]
-        if len(ends) > 1:
+        if not block.joined:
+            source = _Ends(*(_side_by_side(getattr(e, s) for e in ends) for s in _Ends._fields))
+        elif len(ends) > 1:
             k = self.number[block.output]
             source = _Ends(f"valid_to_{k}", f"ready_to_{k}", f"last_to_{k}", _side_by_side(e.data for e in ends))
             ports = {f"in_{s}": _side_by_side(getattr(e, s) for e in ends) for s in ("valid", "ready", "last")}

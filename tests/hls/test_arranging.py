@@ -1,4 +1,4 @@
-"""Cropping, upsampling, permuting, vectors as images, averages at edges: Keras, C++ and hardware equal the golden."""
+"""Cropping, upsampling, permuting, joining images, averages at edges: Keras, C++, hardware and golden agree."""
 
 from __future__ import annotations
 
@@ -37,6 +37,10 @@ def branches() -> Any:
         for layer in chain:
             tensor = layer(tensor)
         outputs.append(tensor)
+    pixels = act()(conv(2, (2, 2), padding="same")(x))
+    excited = L.Multiply()([pixels, L.Reshape((1, 1, 2))(act()(dense(2)(L.GlobalAveragePooling2D()(pixels))))])
+    rows = L.Concatenate(axis=1)([excited, pixels])
+    outputs += [rows, act()(L.Concatenate(axis=2)([pixels, x, x]))]
     return with_random_weights(keras.Model(x, outputs))
 
 

@@ -147,15 +147,16 @@ def test_what_a_merge_reads_twice_has_one_reader() -> None:
     ]
 
 
-def test_merges_that_need_other_pixels_are_refused() -> None:
+def test_a_stream_is_read_as_often_as_it_has_its_turn() -> None:
     image = Input(name="x", inputs=(), type=BYTE, layer="x", shape=(2, 2, 1))
     windows = Windows(name="w", inputs=("x",), type=BYTE, layer="w", size=(1, 1), stride=(1, 1), dilation=(1, 1))
     fracs = (BYTE.frac, BYTE.frac)
-    rows = Concatenate(name="c", inputs=("w", "w"), type=BYTE, layer="rows", axis=0, source_fracs=fracs)
-    with pytest.raises(ModelError, match=r"layer 'rows': hardware that puts images .* along axis 1 is not available"):
-        split(Graph("net", [image, windows, rows], ("c",)))
-    with pytest.raises(ModelError, match=r"layer 's': hardware for add of shapes \[2, 2, 1\], \[1\] is not available"):
-        split(Graph("net", [image, source("y", 1), windows, add("s", "w", "y")], ("s",)))
+    joined = [
+        Concatenate(name=f"c{a}", inputs=("w", "w"), type=BYTE, layer="c", axis=a, source_fracs=fracs) for a in (0, 2)
+    ]
+    _, *found = split(Graph("net", [image, windows, *joined], ("c0", "c2")))
+    assert [(layer.inputs, layer.beats) for layer in found] == [(("w", "w"), 8), (("w",), 4)]
+    assert [source.shape for layer in found for source in layer.sources] == [(2, 2, 1), (2, 2, 1), (1,)]
 
 
 def test_nothing_to_build_is_refused() -> None:
