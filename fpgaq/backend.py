@@ -167,6 +167,7 @@ def register(*, register_backend: Any, register_writer: Any) -> None:
     """Register writer and backend; hls4ml calls this once."""
     import fpgaq.frontend.handlers
     import fpgaq.frontend.merge_handlers
+    import fpgaq.frontend.recurrent_handlers
     import fpgaq.frontend.spatial_handlers  # noqa: F401  they register Keras 3 handlers
 
     register_writer(NAME, FpgaqWriter)  # the backend looks its writer up, so the writer comes first

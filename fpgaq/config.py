@@ -50,6 +50,9 @@ class Options(BaseModel):
     activation_precision: int = Field(16, ge=2, le=32, description="bits of activations without quantizer")
     scale_precision: int = Field(16, ge=2, le=32, description="bits of alpha='auto' scales, batch norms and slopes")
     curve_precision: int = Field(8, ge=2, le=10, description="bits of tanh, sigmoid and curves without quantizer")
+    state_precision: str = Field(
+        "fixed<16,4,RND_CONV,SAT>", description="type of states of recurrent layers without quantizer"
+    )
     head: Head = Field("logits", description="what becomes of a final softmax: left out, class index, or a table")
     io_type: Literal["io_parallel", "io_stream"] = Field(
         "io_parallel", description="hls4ml's interface style of the C++: arrays, or streams of pixels"
@@ -76,7 +79,7 @@ class Options(BaseModel):
     flat_limit: float = Field(300.0, gt=0, description="seconds after which flat synthesis is given up")
     layers: dict[str, LayerOptions] = Field(default_factory=dict, description="options by layer name")
 
-    @field_validator("input_precision")
+    @field_validator("input_precision", "state_precision")
     @classmethod
     def _is_precision(cls, text: str) -> str:
         FixedType.parse(text)

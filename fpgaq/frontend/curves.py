@@ -20,7 +20,7 @@ Real = NDArray[np.float64]
 Function = Callable[[Real], Real]
 
 #: Curves between -1 and 1, and between 0 and 1.
-_BETWEEN = {"hard_sigmoid": 0, "sigmoid": 0, "softsign": -1, "tanh": -1}
+_BETWEEN = {"hard_sigmoid": 0, "qkeras_hard_sigmoid": 0, "sigmoid": 0, "softsign": -1, "tanh": -1}
 #: Inputs that are evaluated one by one.
 _EVERY = 1 << 18
 #: Inputs evaluated on each side of a step, where there are more.
@@ -31,17 +31,26 @@ _UNCERTAIN = 2.0**-40
 
 def is_curve(activation: Any) -> bool:
     """Whether an activation is one of Keras' curves, and not one of the same name."""
+    return curve_name(activation) in CURVES
+
+
+def curve_name(activation: Any) -> str | None:
+    """Return the name of a curve of Keras, or of the one that QKeras has under a name of Keras; else None."""
     import keras
+    from qkeras import quantizers
 
     name = getattr(activation, "__name__", None)
-    return name in CURVES and activation is getattr(keras.activations, name)
+    if activation is quantizers.hard_sigmoid:
+        return "qkeras_hard_sigmoid"
+    return name if name in CURVES and activation is getattr(keras.activations, name) else None
 
 
 def float64_function(name: str) -> Function:
-    """Return a function of Keras as one of float64 arrays."""
+    """Return a curve as a function of float64 arrays."""
     import keras
+    from qkeras import quantizers
 
-    function = getattr(keras.activations, name)
+    function = quantizers.hard_sigmoid if name == "qkeras_hard_sigmoid" else getattr(keras.activations, name)
     return lambda x: np.asarray(keras.ops.convert_to_numpy(function(keras.ops.convert_to_tensor(x))), np.float64)
 
 
@@ -67,11 +76,19 @@ def curve_type(name: str, ends: Real, bits: int) -> FixedType:
     """
     if not np.isfinite(ends).all():
         raise ConfigError(f"{name} is {ends.max()} at the ends of its input; narrow its input")
-    if name in _BETWEEN:
-        signed = _BETWEEN[name] < 0
-        return FixedType(bits, bits - signed, signed)
+    bounded = bounded_type(name, bits)
+    if bounded is not None:
+        return bounded
     signed = bool(ends.min() < 0)
     return FixedType(bits, bits - signed - int(np.frexp(np.abs(ends).max())[1]), signed)
+
+
+def bounded_type(name: str, bits: int) -> FixedType | None:
+    """Return the type of so many bits for a curve between -1 and 1, None for others."""
+    if name not in _BETWEEN:
+        return None
+    signed = _BETWEEN[name] < 0
+    return FixedType(bits, bits - signed, signed)
 
 
 def curve_steps(function: Function, source: FixedType, lo: int, hi: int, to: FixedType) -> tuple[IntArray, IntArray]:

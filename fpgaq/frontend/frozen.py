@@ -15,18 +15,20 @@ import numpy as np
 from fpgaq.bundles import Bundle, bundled, samples, unbundled
 from fpgaq.errors import FpgaqError, ModelError
 from fpgaq.frontend.activation_quantizers import Cast, activation_meaning, evaluation_on_steps
-from fpgaq.frontend.curves import is_curve
+from fpgaq.frontend.curves import curve_name, is_curve
 from fpgaq.frontend.dyadic import trailing_fraction_bits
 from fpgaq.frontend.frozen_curves import curve_step
 from fpgaq.frontend.frozen_gated import gated_dense_step
 from fpgaq.frontend.frozen_merge import merge_step
+from fpgaq.frontend.frozen_recurrent import recurrent_step
 from fpgaq.frontend.frozen_spatial import average_step, convolution_step, depthwise_step
 from fpgaq.frontend.qkeras_quantizers import quantizer_name
-from fpgaq.frontend.supported import CLIPPING_FUNCTIONS, LEAKY_FUNCTIONS, MERGING_LAYERS
+from fpgaq.frontend.recurrent_handlers import functions_of
+from fpgaq.frontend.supported import CLIPPING_FUNCTIONS, LEAKY_FUNCTIONS, MERGING_LAYERS, RECURRENT_LAYERS
 from fpgaq.hls.derive import Derivation
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Node
-from fpgaq.ir.ops import Affine, ArgMax, GatedMatMul, MatMul, Merge, Softmax, WindowAverage
+from fpgaq.ir.ops import Affine, ArgMax, GatedMatMul, MatMul, Merge, Scan, Softmax, WindowAverage
 from fpgaq.ir.types import FixedType, IntArray, Overflow, Rounding, cast
 
 Step = Callable[[Any], Any]
@@ -58,6 +60,8 @@ def _largest_partial_sum(graph: Graph, node: Node) -> int:
     """Bound on any sum of a part of the terms of a node, in units of its result."""
     if isinstance(node, (GatedMatMul, MatMul)):
         return node.largest_partial_sum(graph.bounds[node.inputs[0]])
+    if isinstance(node, Scan):  # Keras adds the sums of both matrices in another order
+        return 2 * max(_largest_partial_sum(node.step, inner) for inner in node.step.nodes.values())
     if isinstance(node, WindowAverage):
         return node.largest_sum(graph.bounds[node.inputs[0]])
     if isinstance(node, Merge):
@@ -172,6 +176,8 @@ class _Steps:
             return [layer.call]
         if kind in _MATRICES or "Conv" in kind:
             return self._matrix(layer, name)
+        if kind in RECURRENT_LAYERS:
+            return [self._recurrent(layer, name), *self._cast(name)]
         if kind in MERGING_LAYERS:
             return [merge_step(layer, name, self.derivation.graph, self.dtype), *self._cast(name)]
         if "AveragePooling" in kind:
@@ -209,6 +215,23 @@ class _Steps:
             behind = hls_name(f"{layer.name}_{function}")
             steps += [*self._activation(layer.name, behind, layer.activation), *self._cast(behind)]
         return steps
+
+    def _recurrent(self, layer: Any, name: str) -> Step:
+        functions = {
+            part: [*self._cast(f"{name}_{part}_in"), *self._function(layer.name, f"{name}_{part}", function)]
+            for part, function in functions_of(layer).items()
+        }
+        functions |= {state: self._cast(f"{name}_{state}") for state in ("hidden_state", "cell_state")}
+        quantizer = getattr(layer, "state_quantizer_internal", None)
+        if quantizer is not None:
+            functions["state_quantizer"] = self._function(layer.name, name, quantizer)
+        return recurrent_step(layer, self.derivation.parameters[name], functions, self.dtype)
+
+    def _function(self, layer: str, name: str, function: Any) -> list[Step]:
+        """Return the steps of a function in a recurrent layer, which may be one that only QKeras has."""
+        if function is not None and curve_name(function) is not None:
+            return [curve_step(function, self.derivation.casts[name][0])]
+        return [] if function is None else self._activation(layer, name, function)
 
     def _weights(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         parameters = self.derivation.parameters[name]

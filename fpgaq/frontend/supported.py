@@ -26,12 +26,14 @@ SUPPORTED_LAYERS = (
     "DepthwiseConv2D",
     "Dropout",
     "Flatten",
+    "GRU",
     "GatedDense",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "InputLayer",
+    "LSTM",
     "LeakyReLU",
     "MaxPooling1D",
     "MaxPooling2D",
@@ -48,12 +50,16 @@ SUPPORTED_LAYERS = (
     "QDense",
     "QDenseBatchnorm",
     "QDepthwiseConv2D",
+    "QGRU",
+    "QLSTM",
     "QSeparableConv1D",
     "QSeparableConv2D",
+    "QSimpleRNN",
     "ReLU",
     "Reshape",
     "SeparableConv1D",
     "SeparableConv2D",
+    "SimpleRNN",
     "Softmax",
     "Subtract",
     "UpSampling1D",
@@ -61,6 +67,8 @@ SUPPORTED_LAYERS = (
     "ZeroPadding1D",
     "ZeroPadding2D",
 )
+#: Layers with states.
+RECURRENT_LAYERS = ("GRU", "LSTM", "QGRU", "QLSTM", "QSimpleRNN", "SimpleRNN")
 #: Functions that clip, with their limits.
 CLIPPING_FUNCTIONS = {"hard_tanh": (-1.0, 1.0), "relu6": (0.0, 6.0)}
 #: Functions that are a rectifier with a slope for negative values: Keras' default.
@@ -126,6 +134,8 @@ def _check_layer(layer: Any, kind: str) -> None:
         )
     if kind in MERGING_LAYERS:
         _check_merging(layer, kind)
+    if kind in RECURRENT_LAYERS:
+        _check_recurrent(layer, kind)
     _check_spatial(layer)
     if kind in ("Activation", "Dense") or ("Conv" in kind and not kind.startswith("Q")):
         name = getattr(layer.activation, "__name__", type(layer.activation).__name__)
@@ -160,6 +170,25 @@ def _check_merging(layer: Any, kind: str) -> None:
             f"layer {layer.name!r}: axis={layer.axis} puts samples behind each other; use an axis of the tensors, 1 to "
             f"{axes - 1} or -1"
         )
+
+
+def _check_recurrent(layer: Any, kind: str) -> None:
+    for option, way_out in _RECURRENT_OPTIONS.items():
+        if getattr(layer, option, False):
+            raise ModelError(f"layer {layer.name!r}: {option}=True is not supported; {way_out}")
+    if len(layer._inbound_nodes[0].arguments.keras_tensors) > 1:
+        raise ModelError(
+            f"layer {layer.name!r}: {kind} with an initial_state is not supported; every frame starts with states of "
+            "zero: leave it out"
+        )
+
+
+_RECURRENT_OPTIONS = {
+    "go_backwards": "give the series in the other order",
+    "return_state": "use the last result, or return_sequences=True",
+    "stateful": "every frame starts with states of zero: give the whole series as one",
+    "zero_output_for_mask": "there are no masks in hardware: cut or fill the series in front of the model",
+}
 
 
 def _check_spatial(layer: Any) -> None:

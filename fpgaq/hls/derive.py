@@ -24,14 +24,14 @@ from fpgaq.hls.derive_gated import lower_gated_dense
 from fpgaq.hls.derive_matrix import lower_dense
 from fpgaq.hls.derive_merge import lower_merge
 from fpgaq.hls.derive_pooling import lower_global_pooling, lower_pooling
+from fpgaq.hls.derive_recurrent import lower_recurrent
+from fpgaq.hls.emitter import Emitter
 from fpgaq.hls.freeze import Decision, covering_type, freeze_parameter, to_hls, user_precision
 from fpgaq.ir import ops
 from fpgaq.ir.graph import Graph
-from fpgaq.ir.node import Bounds, Node, Operand
+from fpgaq.ir.node import Bounds, Node
 from fpgaq.ir.types import FixedType, Overflow, Rounding
 
-#: Type of a node while its exact bounds are computed.
-_ANY = 64
 _Cast = tuple[FixedType, Rounding, Overflow]
 
 
@@ -56,7 +56,7 @@ class Derivation:
     casts: dict[str, _Cast] = field(default_factory=dict)
 
 
-class Deriver:
+class Deriver(Emitter):
     """One walk over an hls4ml graph.
 
     Parameters
@@ -67,11 +67,10 @@ class Deriver:
     """
 
     def __init__(self, model: Any, options: Options) -> None:
+        super().__init__()
         self.model = model
         self.options = options
         self.precision = options.precision
-        self.nodes: list[Node] = []
-        self.operands: dict[str, Operand] = {}
         self.result = Derivation(graph=None)  # type: ignore[arg-type]
 
     def run(self) -> Derivation:
@@ -90,21 +89,6 @@ class Deriver:
         name, outputs = self.model.config.get_project_name(), tuple(self.model.outputs)
         self.result.graph = Graph(name, [*inputs, *by_name.values()], outputs)
         return self.result
-
-    def emit(self, node: Node) -> Node:
-        """Append a node after giving it the narrowest type that holds its exact result."""
-        operands = [self.operands[i] for i in node.inputs]
-        bounds = node.infer(operands)
-        if node.type.width == _ANY:
-            node = dataclasses.replace(node, type=FixedType.from_interval(*bounds.hull, node.type.frac))
-        self.nodes.append(node)
-        self.operands[node.name] = Operand(node.type, bounds)
-        return node
-
-    @staticmethod
-    def any_type(frac: int) -> FixedType:
-        """Return the type of a node whose width `emit` will find."""
-        return FixedType(_ANY, frac, True)
 
     def finish(self, layer: Any, node: Node, cast: _Cast | None) -> None:
         """Append the last operation of a layer, with its cast if there is one, and give hls4ml the type."""
@@ -266,11 +250,12 @@ _LOWERINGS: dict[str, Callable[[Deriver, Any], None]] = {
     "MergeMany": lower_merge,
     "Pooling1D": lower_pooling,
     "Pooling2D": lower_pooling,
+    "Recurrent": lower_recurrent,
     "Reshape": _lower_reshape,
     "Softmax": activations.lower_softmax,
     "Thresholds": activations.lower_thresholds,
     "ZeroPadding1D": lower_zero_padding,
     "ZeroPadding2D": lower_zero_padding,
 }
-_MATRICES = (lower_convolution, lower_dense, lower_depthwise)
+_MATRICES = (lower_convolution, lower_dense, lower_depthwise, lower_recurrent)
 _MOVES = ("Arrange", "Concatenate", "Margin", "Reshape", "ZeroPadding1D", "ZeroPadding2D")

@@ -151,7 +151,8 @@ def _reuse_factor(deriver: Deriver, layer: Any, matrix: ops.MatMul, legal: Seque
     elif strategy == "auto":
         chosen = _cheapest_reuse(deriver, matrix, reuse, legal)
     else:
-        chosen = _required_reuse(layer, strategy, reuse, legal, matrix)
+        size = f"{matrix.n_in}x{matrix.n_out}"
+        chosen = required_reuse(layer, strategy, reuse, legal, size)
     config.layer_name_rf[layer.name.lower()] = chosen
     config.layer_name_strategy[layer.name.lower()] = "resource" if chosen > 1 else "latency"
     return chosen
@@ -176,8 +177,9 @@ def _cheapest_reuse(deriver: Deriver, matrix: ops.MatMul, limit: int, legal: Seq
     return cheapest_reuse(matrix, source, limit, legal, adder_inputs=operands, levels=levels)
 
 
-def _required_reuse(layer: Any, strategy: str | None, reuse: int, legal: Sequence[int], matrix: ops.MatMul) -> int:
-    name, size = layer.name, f"{matrix.n_in}x{matrix.n_out}"
+def required_reuse(layer: Any, strategy: str | None, reuse: int, legal: Sequence[int], size: str) -> int:
+    """Return a reuse factor after checking that a layer can have it; `size` is that of its matrix, for errors."""
+    name = layer.name
     if reuse > legal[-1] and layer.class_name != "Dense":
         raise ConfigError(
             f"layer {name!r}: reuse factor {reuse} is more than the C++ of a {layer.class_name} with a {size} matrix "

@@ -16,6 +16,7 @@ from fpgaq.hls.gated_layer import GatedDense, GatedDenseCall, GatedDenseConfig
 from fpgaq.hls.leaky_layer import Leaky, LeakyCall, LeakyConfig
 from fpgaq.hls.margin_layer import Margin, MarginCall, MarginConfig
 from fpgaq.hls.merge_layer import MergeMany, MergeManyCall, MergeManyConfig
+from fpgaq.hls.recurrent_layer import Recurrent, RecurrentCall, RecurrentConfig
 from fpgaq.resources import hls_templates
 
 
@@ -174,14 +175,14 @@ class _ArgMaxCall(FunctionCallTemplate):
 
 def register(backend: Any) -> None:
     """Make the layers known to hls4ml, and their templates and headers to a backend."""
-    for cls in (Thresholds, Curve, Clip, ArgMax, Arrange, GatedDense, Leaky, Margin, MergeMany):
+    for cls in (Thresholds, Curve, Clip, ArgMax, Arrange, GatedDense, Leaky, Margin, MergeMany, Recurrent):
         if cls.__name__ not in layer_map:
             register_layer(cls.__name__, cls)
     for template in (_ThresholdsConfig, _ThresholdsCall, _ClipConfig, _ClipCall, _ArgMaxConfig, _ArgMaxCall):
         backend.register_template(template)
     for template in (GatedDenseConfig, GatedDenseCall, LeakyConfig, LeakyCall, MarginConfig, MarginCall):
         backend.register_template(template)
-    for template in (ArrangeConfig, ArrangeCall, MergeManyConfig, MergeManyCall):
+    for template in (ArrangeConfig, ArrangeCall, MergeManyConfig, MergeManyCall, RecurrentConfig, RecurrentCall):
         backend.register_template(template)
     for header in sorted(Path(hls_templates()).glob("*.h")):
         backend.register_source(str(header))

@@ -22,12 +22,7 @@ SCHEMA = 2
 
 def dumps(graph: Graph) -> str:
     """Return the graph as JSON."""
-    nodes = [
-        {"op": node.op, **{f.name: _encode(getattr(node, f.name)) for f in dataclasses.fields(node)}}
-        for node in graph.nodes.values()
-    ]
-    document = {"schema": SCHEMA, "name": graph.name, "nodes": nodes, "outputs": list(graph.outputs)}
-    return json.dumps(document, indent=1) + "\n"
+    return json.dumps({"schema": SCHEMA, **_encode_graph(graph)}, indent=1) + "\n"
 
 
 def loads(text: str) -> Graph:
@@ -44,10 +39,17 @@ def loads(text: str) -> Graph:
             raise ConfigError(
                 f"the graph has schema {document['schema']!r}, this version reads {SCHEMA}; build it again"
             )
-        nodes = [_decode_node(entry) for entry in document["nodes"]]
-        return Graph(document["name"], nodes, tuple(document["outputs"]))
+        return _decode_graph(document)
     except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise ConfigError(f"not a graph file: {error!r}") from None
+
+
+def _encode_graph(graph: Graph) -> dict[str, Any]:
+    nodes = [
+        {"op": node.op, **{f.name: _encode(getattr(node, f.name)) for f in dataclasses.fields(node)}}
+        for node in graph.nodes.values()
+    ]
+    return {"name": graph.name, "nodes": nodes, "outputs": list(graph.outputs)}
 
 
 def _encode(value: Any) -> Any:
@@ -57,7 +59,14 @@ def _encode(value: Any) -> Any:
         return [value.width, value.frac, value.signed]
     if isinstance(value, WeightFormat):
         return value.to_json()
+    if isinstance(value, Graph):
+        return _encode_graph(value)
     return value.value if isinstance(value, enum.Enum) else list(value) if isinstance(value, tuple) else value
+
+
+def _decode_graph(document: dict[str, Any]) -> Graph:
+    nodes = [_decode_node(entry) for entry in document["nodes"]]
+    return Graph(document["name"], nodes, tuple(document["outputs"]))
 
 
 def _decode_node(entry: dict[str, Any]) -> Node:
@@ -69,6 +78,8 @@ def _decode_node(entry: dict[str, Any]) -> Node:
 def _decode(kind: Any, value: Any) -> Any:
     if kind is FixedType:
         return FixedType(*value)
+    if kind is Graph:
+        return _decode_graph(value)
     if kind is IntArray or kind == IntArray:
         return frozen_array(value)
     if kind == (WeightFormat | None):

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from fpgaq.errors import ModelError
 from fpgaq.ir.node import Bounds, Node, Operand
-from fpgaq.ir.ops import Input
+
+if TYPE_CHECKING:
+    from fpgaq.ir.ops import Input
 
 
 class Graph:
@@ -49,6 +52,8 @@ class Graph:
     @property
     def inputs(self) -> tuple[Input, ...]:
         """The input nodes, in order."""
+        from fpgaq.ir.ops import Input  # which has an operation that holds a graph
+
         return tuple(n for n in self.nodes.values() if isinstance(n, Input))
 
     @cached_property

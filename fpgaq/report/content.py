@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,12 +18,13 @@ from fpgaq.gates import Gate
 from fpgaq.hls.freeze import Decision
 from fpgaq.ir.activity import Activity
 from fpgaq.ir.node import Node
-from fpgaq.ir.ops import Affine, GatedMatMul, MatMul, Staircases
+from fpgaq.ir.ops import Affine, GatedMatMul, MatMul, Scan, Staircases
 from fpgaq.ir.types import FixedType
 from fpgaq.rtl.dataflow import LayerHardware
 from fpgaq.rtl.folded_matrix import FoldedMatrix
 from fpgaq.rtl.gated_engine import GatedEngine
 from fpgaq.rtl.hardware import Hardware
+from fpgaq.rtl.scan_loop import ScanLoop
 from fpgaq.rtl.timetable import Timetable
 from fpgaq.rtl.unrolled_layer import UnrolledLayer
 from fpgaq.synth import Synthesis
@@ -144,6 +146,8 @@ def layers(design: Design, activities: Sequence[Activity]) -> list[dict[str, Any
         nodes = [n for n in design.graph.nodes.values() if n.layer == block.layer]
         matrix = next((n for n in nodes if isinstance(n, (MatMul, GatedMatMul, Affine))), None)
         matrix = matrix if _has_weights(block.hardware) else None
+        if isinstance(block.hardware, ScanLoop):
+            matrix = _recurrent_matrix(block.hardware.scan)
         rows.append(
             {
                 "name": block.layer,
@@ -166,6 +170,14 @@ def layers(design: Design, activities: Sequence[Activity]) -> list[dict[str, Any
             }
         )
     return rows
+
+
+def _recurrent_matrix(scan: Scan) -> MatMul:
+    """Return all that the states of a recurrent layer are multiplied with as one matrix."""
+    first, *others = (node for node in scan.step.nodes.values() if isinstance(node, MatMul))
+    frac = max(node.weight_frac for node in (first, *others))
+    weight = np.hstack([node.weight << (frac - node.weight_frac) for node in (first, *others)])
+    return dataclasses.replace(first, weight=weight, weight_frac=frac, format=None)
 
 
 def _has_weights(hardware: LayerHardware) -> bool:

@@ -22,6 +22,7 @@ from fpgaq.ir.ops import (
     Pad,
     Repeat,
     Reshape,
+    Scan,
     Softmax,
     WindowAverage,
     WindowMax,
@@ -29,13 +30,14 @@ from fpgaq.ir.ops import (
 )
 from fpgaq.ir.types import FixedType
 from fpgaq.rtl.argmax_layer import ArgMaxLayer
-from fpgaq.rtl.dataflow import Block, LayerHardware
+from fpgaq.rtl.dataflow import Block, Dataflow, LayerHardware
 from fpgaq.rtl.delays import MODELS, adder_inputs
 from fpgaq.rtl.divisor_tags import Tags, divisor_tags
 from fpgaq.rtl.folded_matrix import FoldedMatrix
 from fpgaq.rtl.frames import beats, in_pixels, pixel
 from fpgaq.rtl.gated_engine import GatedEngine
 from fpgaq.rtl.input_bits import known_levels
+from fpgaq.rtl.scan_loop import ScanLoop
 from fpgaq.rtl.softmax_layer import SoftmaxLayer
 from fpgaq.rtl.stages import Layer, split, streams, takes_turns
 from fpgaq.rtl.stream_collect import StreamCollect
@@ -139,7 +141,21 @@ class BlockMaker:
             return ArgMaxLayer(layer.name, layer.source, layer.result.type.width)
         if isinstance(first, Softmax):
             return SoftmaxLayer(layer.name, first, layer.source)
+        if isinstance(first, Scan):
+            return self._loop(layer.name, first)
         return self._unrolled(layer.name, layer.nodes, layer.sources, layer.result, 0)
+
+    def _loop(self, name: str, scan: Scan) -> ScanLoop:
+        """Return the loop around the hardware of a step, whose modules are called after the nodes of the step."""
+        nodes = [dataclasses.replace(node, layer=node.name) for node in scan.step.nodes.values()]
+        step = Graph(self.graph.name, nodes, scan.step.outputs)
+        made = streams(step)
+        results = [made[output] for output in step.outputs]
+        sources = {node.name: node.type.width * node.shape[0] for node in step.inputs}
+        blocks = BlockMaker(step, self.clock_period, self.family).blocks()
+        # No FIFOs: a beat is alone in the step, and its states stay where they are until the step is complete.
+        flow = Dataflow(sources, blocks, tuple(dict.fromkeys(results)), depths={})
+        return ScanLoop(name, scan, beats(self.graph, scan.inputs[0]), flow, results)
 
     def _in_turns(self, layer: Layer, node: Concatenate) -> list[Block]:
         """Return what takes pixels of several tensors in turn, and what follows it elementwise."""

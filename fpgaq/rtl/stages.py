@@ -28,6 +28,8 @@ from fpgaq.ir.ops import (
     Permute,
     Repeat,
     Reshape,
+    Scan,
+    Slice,
     Softmax,
     Windows,
 )
@@ -35,11 +37,11 @@ from fpgaq.rtl.frames import beats, in_pixels, pixel
 from fpgaq.rtl.verilog import identifiers
 
 #: Operations on whole vectors, and on the order of pixels, which are layers of their own.
-_HEADS = (ArgMax, Softmax, Pad, Windows, Reshape)
+_HEADS = (ArgMax, Scan, Softmax, Pad, Windows, Reshape)
 #: Those that are blocks for pixels, and wires in a vector.
 _ARRANGING = (Crop, Repeat)
 #: Operations that a layer starts with; what is elementwise may follow them.
-_FIRST = (Concatenate, GatedMatMul, MatMul, Merge, Permute, *_ARRANGING)
+_FIRST = (Concatenate, GatedMatMul, MatMul, Merge, Permute, Slice, *_ARRANGING)
 
 
 @dataclass(frozen=True)

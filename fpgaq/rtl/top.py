@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from fpgaq.ir.node import Operand
 from fpgaq.ir.types import IntArray
-from fpgaq.rtl.dataflow import Block, Dataflow, Edge
+from fpgaq.rtl.dataflow import Dataflow
 from fpgaq.rtl.verilog import Module, Port, instance
+from fpgaq.rtl.wiring import Ends, Wiring
 from fpgaq.rtl.words import pack, unpack
 
 
@@ -88,128 +88,32 @@ def top_module(
             Port("output", f"{end.prefix}_tlast"),
             Port("output", f"{end.prefix}_tdata", 8 * end.bytes),
         ]
-    module.body = _Body(flow).lines(inputs, outputs)
+    module.body = _body(flow, inputs, outputs)
     return module
-
-
-class _Ends(NamedTuple):
-    """Names of the signals of a stream as one reader sees it."""
-
-    valid: str
-    ready: str
-    last: str
-    data: str
-
-    @property
-    def word(self) -> str:
-        return f"{{{self.last}, {self.data}}}"
 
 
 _CLOCK = {"clk": "aclk", "rst_n": "aresetn"}
 
 
-class _Body:
-    """Writes the body; stream k has the signals ``valid_k``, ``ready_k``, ``last_k`` and ``data_k``."""
-
-    def __init__(self, flow: Dataflow) -> None:
-        self.flow = flow
-        self.number = {stream: k for k, stream in enumerate(flow.bits)}
-        self.read: dict[Edge, _Ends] = {}
-
-    def lines(self, inputs: Sequence[Endpoint], outputs: Sequence[Endpoint]) -> list[str]:
-        """Return the whole body."""
-        lines = [line for stream, bits in self.flow.bits.items() for line in _declared(self._of(stream), bits)]
-        for end in inputs:
-            inner = self._of(end.stream)
-            lines += [
-                "",
-                f"assign {inner.valid} = {end.prefix}_tvalid;",
-                f"assign {end.prefix}_tready = {inner.ready};",
-                f"assign {inner.last} = {end.prefix}_tlast;",
-                f"assign {inner.data} = {end.prefix}_tdata[{end.bits - 1}:0];",
-            ]
-        lines.append("")
-        for stream in self.flow.bits:
-            lines += self._readers(stream)
-        for number, block in enumerate(self.flow.blocks):
-            lines += self._block(block, [self.read[edge] for edge in self.flow.edges if edge.block == number])
-        for edge in self.flow.edges:
-            if edge.block is None:
-                lines += ["", *_output(outputs[edge.place], self.read[edge], edge.place, len(outputs))]
-        return lines
-
-    def _of(self, stream: str) -> _Ends:
-        return _Ends(*(f"{signal}_{self.number[stream]}" for signal in _Ends._fields))
-
-    def _readers(self, stream: str) -> list[str]:
-        """Give every reader of a stream its end: the stream itself where there is one, else one side of a fork."""
-        k, whole = self.number[stream], self._of(stream)
-        edges = [edge for edge in self.flow.edges if edge.stream == stream]
-        if len(edges) == 1:
-            ends, lines = [whole], []
-        else:
-            ends = [_Ends(f"valid_{k}_{j}", f"ready_{k}_{j}", whole.last, whole.data) for j in range(len(edges))]
-            ports = {
-                **_CLOCK,
-                "in_valid": whole.valid,
-                "in_ready": whole.ready,
-                "out_valid": _side_by_side(end.valid for end in ends),
-                "out_ready": _side_by_side(end.ready for end in ends),
-            }
-            lines = [f"logic {end.valid}, {end.ready};" for end in ends]
-            lines.append(instance("stream_fork", f"fork_{k}", ports, {"N": len(ends)}))
-        for j, (edge, end) in enumerate(zip(edges, ends, strict=True)):
-            self.read[edge] = end
-            if edge.depth:
-                self.read[edge], text = _fifo(end, f"{k}_{j}_late", f"fifo_{k}_{j}", self.flow.bits[stream], edge.depth)
-                lines += text
-        return lines
-
-    def _block(self, block: Block, ends: Sequence[_Ends]) -> list[str]:
-        lines: list[str] = []
-        source = ends[0]
-        if not block.joined:
-            source = _Ends(*(_side_by_side(getattr(e, s) for e in ends) for s in _Ends._fields))
-        elif len(ends) > 1:
-            k = self.number[block.output]
-            source = _Ends(f"valid_to_{k}", f"ready_to_{k}", f"last_to_{k}", _side_by_side(e.data for e in ends))
-            ports = {f"in_{s}": _side_by_side(getattr(e, s) for e in ends) for s in ("valid", "ready", "last")}
-            ports |= {f"out_{s}": getattr(source, s) for s in ("valid", "ready", "last")}
-            lines = [
-                f"logic {source.valid}, {source.ready}, {source.last};",
-                instance("stream_join", f"join_{k}", ports, {"N": len(ends)}),
-            ]
-        ports = dict(_CLOCK)
-        for side, end in (("in", source), ("out", self._of(block.output))):
-            ports |= {f"{side}_{s}": getattr(end, s) for s in ("valid", "ready", "last", "data")}
-        return [*lines, instance(block.hardware.name, f"u_{block.hardware.name}", ports)]
+def _body(flow: Dataflow, inputs: Sequence[Endpoint], outputs: Sequence[Endpoint]) -> list[str]:
+    wiring = Wiring(flow, _CLOCK)
+    lines = wiring.signals()
+    for end in inputs:
+        inner = wiring.ends(end.stream)
+        lines += [
+            "",
+            f"assign {inner.valid} = {end.prefix}_tvalid;",
+            f"assign {end.prefix}_tready = {inner.ready};",
+            f"assign {inner.last} = {end.prefix}_tlast;",
+            f"assign {inner.data} = {end.prefix}_tdata[{end.bits - 1}:0];",
+        ]
+    lines += ["", *wiring.blocks()]
+    for place, (end, source) in enumerate(zip(outputs, wiring.sinks, strict=True)):
+        lines += ["", *_output(end, source, place, len(outputs))]
+    return lines
 
 
-def _declared(ends: _Ends, bits: int) -> list[str]:
-    return [f"logic {ends.valid}, {ends.ready}, {ends.last};", f"logic [{bits - 1}:0] {ends.data};"]
-
-
-def _side_by_side(names: Iterable[str]) -> str:
-    """Return a concatenation, the first name in the low bits."""
-    return f"{{{', '.join(reversed(list(names)))}}}"
-
-
-def _fifo(end: _Ends, suffix: str, name: str, bits: int, depth: int) -> tuple[_Ends, list[str]]:
-    late = _Ends(*(f"{signal}_{suffix}" for signal in _Ends._fields))
-    ports = {
-        **_CLOCK,
-        "in_valid": end.valid,
-        "in_ready": end.ready,
-        "in_data": end.word,
-        "out_valid": late.valid,
-        "out_ready": late.ready,
-        "out_data": late.word,
-    }
-    block = instance("stream_fifo", name, ports, {"WIDTH": bits + 1, "DEPTH": depth})
-    return late, [*_declared(late, bits), block]
-
-
-def _output(end: Endpoint, source: _Ends, place: int, count: int) -> list[str]:
+def _output(end: Endpoint, source: Ends, place: int, count: int) -> list[str]:
     suffix = "" if count == 1 else f"_{place}"
     ports = {
         **_CLOCK,

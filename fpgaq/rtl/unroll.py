@@ -24,6 +24,7 @@ from fpgaq.ir.ops import (
     Relu,
     Repeat,
     Requantize,
+    Slice,
     Staircases,
     Thresholds,
     WindowAverage,
@@ -110,7 +111,7 @@ def unroll(nodes: Sequence[Node], *sources: Operand, adder_inputs: int = 3, half
         elif isinstance(node, Concatenate):
             parts = operands(node, [e.ref for e in elements], sources)
             elements = [_Element(ref) for ref in concatenate(node, parts, sources[0].shape)]
-        elif isinstance(node, (Crop, Permute, Repeat)):  # in front: the shape is that of what the layer reads
+        elif isinstance(node, (Crop, Permute, Repeat, Slice)):  # in front: the shape is that of what the layer reads
             places = np.arange(len(elements)).reshape(1, *sources[0].shape)
             elements = [elements[place] for place in node.evaluate([places]).reshape(-1).tolist()]
         elif isinstance(node, GatedMatMul):

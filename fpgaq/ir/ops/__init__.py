@@ -1,11 +1,13 @@
 """The operations, one file a family."""
 
 from fpgaq.ir.ops.arrange import Crop, Permute, Repeat
+from fpgaq.ir.ops.channels import Slice
 from fpgaq.ir.ops.gated import GatedMatMul
 from fpgaq.ir.ops.leaky import LeakyRelu
 from fpgaq.ir.ops.linear import Affine, MatMul
 from fpgaq.ir.ops.merge import Concatenate, Function, Merge
 from fpgaq.ir.ops.pointwise import Clip, Relu, Requantize, Thresholds
+from fpgaq.ir.ops.scan import Scan, with_steps
 from fpgaq.ir.ops.softmax import Softmax
 from fpgaq.ir.ops.spatial import Pad, WindowMax, Windows
 from fpgaq.ir.ops.staircases import Staircases
@@ -32,6 +34,8 @@ OPS = {
         Repeat,
         Requantize,
         Reshape,
+        Scan,
+        Slice,
         Softmax,
         Staircases,
         Thresholds,
@@ -60,10 +64,13 @@ __all__ = [
     "Repeat",
     "Requantize",
     "Reshape",
+    "Scan",
+    "Slice",
     "Softmax",
     "Staircases",
     "Thresholds",
     "WindowAverage",
     "WindowMax",
     "Windows",
+    "with_steps",
 ]
