@@ -67,7 +67,10 @@ def _largest_partial_sum(graph: Graph, node: Node) -> int:
     if isinstance(node, Merge):
         return node.largest_partial_result([graph.bounds[name] for name in node.inputs])
     if isinstance(node, Affine):
-        x = graph.bounds[node.inputs[0]]
+        x, matrix = graph.bounds[node.inputs[0]], graph.nodes[node.inputs[0]]
+        if isinstance(matrix, MatMul) and matrix.layer == node.layer:  # of a recurrent layer: Keras scales the weights
+            most = matrix.largest_partial_sum(graph.bounds[matrix.inputs[0]])
+            return most * int(np.abs(node.scale).max()) + int(np.abs(node.bias).max())
         reach = np.maximum(np.abs(x.lo), np.abs(x.hi)).astype(object)
         return int((reach * np.abs(node.scale) + np.abs(node.bias)).max())
     return max(map(abs, graph.bounds[node.name].hull))

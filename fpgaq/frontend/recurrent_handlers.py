@@ -14,7 +14,7 @@ from hls4ml.converters.keras_v3._base import KerasV3LayerHandler
 from fpgaq.errors import ModelError
 from fpgaq.frontend.chains import Chain, LayerDict, activation_dict, function_dict, to_numpy
 from fpgaq.frontend.curves import curve_name
-from fpgaq.frontend.qkeras_quantizers import quantize_parameter, quantizer_name
+from fpgaq.frontend.qkeras_quantizers import QuantizedParameter, quantize_parameter, quantizer_name
 
 #: Parts of a step that are functions, in the order in which Keras' cells call them: gates, and the others.
 GATES = {"simple_rnn": (), "lstm": ("input_gate", "forget_gate", "output_gate"), "gru": ("update_gate", "reset_gate")}
@@ -96,30 +96,27 @@ def _state_quantizer(layer: Any) -> LayerDict | None:
 
 
 def _parameters(layer: Any, gates: int) -> LayerDict:
-    """Return weights and biases, and whether the model defines them exactly."""
+    """Return weights and biases, whether the model defines them exactly, and factors of columns, if there are."""
     cell, size = layer.cell, gates * layer.units
     biases, exact = np.zeros((2, size)), True
     if layer.use_bias:
-        values, exact = _quantized(layer, "bias", "bias_quantizer_internal", cell.bias)
+        quantized = _quantized(layer, "bias", cell.bias)
+        exact = quantized is not None and quantized.scale is None
+        values = to_numpy(cell.bias)
+        if quantized is not None:
+            values = quantized.codes if quantized.scale is None else quantized.codes * quantized.scale
         biases[: values.size // size] = values.reshape(-1, size)
     found: LayerDict = {"bias_exact": exact, "recurrent_bias_exact": exact}
     found |= {"bias_data": biases[0], "recurrent_bias_data": biases[1]}
-    matrices = (("weight", "kernel", cell.kernel), ("recurrent_weight", "recurrent", cell.recurrent_kernel))
-    for name, what, values in matrices:
-        found[f"{name}_data"], found[f"{name}_exact"] = _quantized(layer, what, f"{what}_quantizer_internal", values)
+    for prefix, what, values in (("", "kernel", cell.kernel), ("recurrent_", "recurrent", cell.recurrent_kernel)):
+        quantized = _quantized(layer, what, values)
+        found[f"{prefix}weight_exact"] = quantized is not None
+        found[f"{prefix}weight_data"] = to_numpy(values) if quantized is None else quantized.codes.reshape(values.shape)
+        found[f"{prefix}scale"] = None if quantized is None else quantized.scale
     return found
 
 
-def _quantized(layer: Any, what: str, attribute: str, values: Any) -> tuple[np.ndarray, bool]:
-    """Return a parameter as its quantizer makes it, and whether there is one."""
-    quantizer = getattr(layer, attribute, None)
-    if quantizer is None:
-        return to_numpy(values), False
-    quantized = quantize_parameter(layer.name, what, quantizer, values)
-    if quantized.scale is not None:
-        raise ModelError(
-            f"layer {layer.name!r}: {what} quantizer {quantizer_name(quantizer)!r} with "
-            f"alpha={getattr(quantizer, 'alpha', None)!r} has scales that are no powers of two, which recurrent layers "
-            "do not support; use alpha=1 or alpha='auto_po2'"
-        )
-    return np.asarray(quantized.codes, np.float64).reshape(values.shape), True
+def _quantized(layer: Any, what: str, values: Any) -> QuantizedParameter | None:
+    """Evaluate the quantizer of a parameter, None where there is none."""
+    quantizer = getattr(layer, f"{what}_quantizer_internal", None)
+    return None if quantizer is None else quantize_parameter(layer.name, what, quantizer, values)

@@ -14,6 +14,7 @@ from hls4ml.model.types import NamedType
 from fpgaq.errors import ConfigError
 from fpgaq.hls.derive_matrix import holds, required_reuse
 from fpgaq.hls.freeze import to_hls, user_precision
+from fpgaq.hls.recurrent_matrix import freeze_matrix
 from fpgaq.hls.recurrent_step import RecurrentStep
 from fpgaq.ir import ops
 from fpgaq.ir.graph import Graph
@@ -23,38 +24,17 @@ from fpgaq.ir.types import FixedType
 if TYPE_CHECKING:
     from fpgaq.hls.derive import Deriver
 
-_WEIGHTS = (("weight", "w"), ("bias", "b"), ("recurrent_weight", "u"), ("recurrent_bias", "v"))
-
 
 def lower_recurrent(deriver: Deriver, layer: Any) -> None:
     """Lower a recurrent layer to the matrix of its inputs and a loop over its steps."""
-    x, bits = deriver.operands[layer.inputs[0]], deriver.precision.weight
-    frozen = {what: deriver.freeze(layer, what, bool(layer.get_attr(f"{what}_exact")), bits) for what, _ in _WEIGHTS}
-    for what, prefix in _WEIGHTS:
-        deriver.set_weights(layer, what, frozen[what], prefix)
-    step = RecurrentStep(deriver, layer)
-    hidden = step.state_type("hidden_state")
-    frac = max(
-        x.type.frac + frozen["weight"].frac,
-        hidden.frac + frozen["recurrent_weight"].frac,
-        *(frozen[what].frac for what in ("bias", "recurrent_bias")),
-    )
     reuse = _reuse_factor(deriver, layer)
-    weight, bias = frozen["weight"], frozen["bias"]
-    kernel = deriver.emit(
-        ops.MatMul(
-            name=f"{layer.name}_kernel",
-            inputs=(layer.inputs[0],),
-            type=deriver.any_type(frac),
-            layer=layer.name,
-            weight=weight.codes << (frac - x.type.frac - weight.frac),
-            weight_frac=frac - x.type.frac,
-            bias=bias.codes << (frac - bias.frac),
-            reuse=reuse,
-        )
-    )
+    of_input = freeze_matrix(deriver, layer, "", ("w", "b"), reuse)
+    of_state = freeze_matrix(deriver, layer, "recurrent_", ("u", "v"), reuse)
+    step = RecurrentStep(deriver, layer, of_state)
+    frac = max(step.state_type("hidden_state").frac + of_state.frac, of_state.bias.frac)
+    kernel = of_input.emit(deriver, f"{layer.name}_kernel", layer.inputs[0], slice(None), frac)
     _set_type(layer, "x_sum", kernel.type)
-    step.begin(kernel, frozen["recurrent_weight"], frozen["recurrent_bias"], reuse)
+    step.begin(kernel)
     _CELLS[layer.get_attr("cell")](step)
     loop = ops.Scan(
         name=layer.name,

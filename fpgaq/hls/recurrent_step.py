@@ -17,6 +17,7 @@ from fpgaq.hls.derive_activations import lower_activation, lower_clip, lower_thr
 from fpgaq.hls.derive_curves import lower_curve
 from fpgaq.hls.emitter import Emitter
 from fpgaq.hls.freeze import Decision, covering_type, to_hls, user_precision
+from fpgaq.hls.recurrent_matrix import RecurrentMatrix
 from fpgaq.ir import ops
 from fpgaq.ir.node import Bounds, Node, Operand
 from fpgaq.ir.ops import Function
@@ -43,23 +44,22 @@ class RecurrentStep(Emitter):
     ----------
     deriver : Deriver
     layer : hls4ml layer
+    weights : RecurrentMatrix
+        What the hidden state is multiplied with.
     """
 
-    def __init__(self, deriver: Deriver, layer: Any) -> None:
+    def __init__(self, deriver: Deriver, layer: Any, weights: RecurrentMatrix) -> None:
         super().__init__()
-        self.layer = layer
+        self.layer, self.weights = layer, weights
         self.options, self.precision, self.result = deriver.options, deriver.precision, deriver.result
         self.output = ""
         self.sum_type = FixedType(1, 0, False)
         self._states: dict[str, FixedType] = {}
         self._after: dict[str, tuple[str, int]] = {}
 
-    def begin(self, kernel: Node, weight: Dyadic, bias: Dyadic, reuse: int) -> None:
-        """Take what all steps read: the type of a position, and the recurrent matrix with its bias."""
-        self._weight, self._bias, self._reuse = weight, bias, reuse
-        columns = int(self.layer.get_attr("gates")) * self.units
-        self.x = self._input("x", kernel.type, columns)
-        self.frac = self.sum_frac = kernel.type.frac
+    def begin(self, kernel: Node) -> None:
+        """Take what a step reads of the series: the result of a node."""
+        self.x = self._input("x", kernel.type, int(self.layer.get_attr("gates")) * self.units)
 
     @property
     def units(self) -> int:
@@ -128,20 +128,8 @@ class RecurrentStep(Emitter):
 
     def matrix(self, what: str, source: str, first: int, gates: int) -> str:
         """Append the product with the columns of some gates of the recurrent matrix."""
-        x, columns = self.operands[source], slice(first * self.units, (first + gates) * self.units)
-        frac = max(self.frac, x.type.frac + self._weight.frac)
-        node = self.emit(
-            ops.MatMul(
-                name=self.name(what),
-                inputs=(source,),
-                type=self.any_type(frac),
-                layer=self.layer.name,
-                weight=self._weight.codes[:, columns] << (frac - x.type.frac - self._weight.frac),
-                weight_frac=frac - x.type.frac,
-                bias=self._bias.codes[columns] << (frac - self._bias.frac),
-                reuse=self._reuse,
-            )
-        )
+        columns = slice(first * self.units, (first + gates) * self.units)
+        node = self.weights.emit(self, self.name(what), source, columns, self.operands[self.x].type.frac)
         self.sum_type = _covering(self.sum_type, node.type)
         return node.name
 

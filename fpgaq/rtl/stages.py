@@ -165,7 +165,7 @@ def split(graph: Graph) -> list[Layer]:
 
 def _title(graph: Graph, first: Node, parts: Mapping[str, int]) -> str:
     """Return the name of a hardware layer: the model's layer, and what in it arranges pixels for the rest."""
-    arranging = {Pad: "pad", Windows: "window", Reshape: "collect"}.get(type(first))
+    arranging = {Pad: "pad", Windows: "window", Reshape: "collect", Scan: "loop"}.get(type(first))
     if arranging == "collect" and beats(graph, first.name) > beats(graph, first.inputs[0]):
         arranging = "split"
     return f"{first.layer}_{arranging}" if arranging and parts[first.layer] > 1 else first.layer
