@@ -246,7 +246,8 @@ class BlockMaker:
         # What is left of an average is the division.
         rest = layer.nodes[1:] if largest else (dataclasses.replace(node, positions=1), *layer.nodes[1:])
         name = f"{layer.name}_frame" if rest else layer.name
-        hardware = StreamReduce(name, lo.size, frame.type, covered, len(pixels[0]), largest)
+        given = covered if rest else layer.result.type
+        hardware = StreamReduce(name, lo.size, frame.type, covered, len(pixels[0]), largest, given)
         if not rest:
             return [self._block(layer, hardware, layer.inputs)]
         inner = f"{layer.output}: frame"

@@ -208,6 +208,14 @@ class Chain:
         type_ = self._wide(self.operand.type.frac)
         return self._add_exact(WindowMax(**self._named("pool"), type=type_, positions=int(np.prod(size))))
 
+    def largest(self) -> Chain:
+        """The maximum of every channel over the whole frame."""
+        pixels = self.operand.bounds.lo.size // self.size
+        self.reshape()
+        return self._add_exact(
+            WindowMax(**self._named("largest"), type=self._wide(self.operand.type.frac), positions=pixels)
+        )
+
     def average(self, size: tuple[int, ...], divisor: int, gained: int, stride: tuple[int, ...] | None = None) -> Chain:
         """The average of windows, which do not overlap where there is no stride."""
         self.windows(size, stride or size)
