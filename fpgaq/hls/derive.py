@@ -119,7 +119,9 @@ class Deriver(Emitter):
         hull = node.infer(operands).hull
         exact = FixedType.from_interval(*hull, node.type.frac)
         to, rounding, overflow = wanted
-        if to.frac >= exact.frac and to.covers(hull[0] << (to.frac - exact.frac), hull[1] << (to.frac - exact.frac)):
+        gained = to.frac - exact.frac
+        symmetric = to.signed and overflow is Overflow.SAT_SYM  # which has no use for the least code
+        if gained >= 0 and to.covers((hull[0] << gained) - symmetric, hull[1] << gained):
             return
         reason = f"type given by the user ({rounding.value}, {overflow.value}); {exact} would be exact"
         self.result.decisions.append(Decision(layer.name, "result", str(to), reason, None))

@@ -68,6 +68,11 @@ class Requantize(Node):
         """Fraction bits that are lost (negative: gained)."""
         return self.source_frac - self.type.frac
 
+    def keeps(self, lo: int, hi: int) -> bool:
+        """Whether rounded values between `lo` and `hi` stay as they are; SAT_SYM has no use for the least code."""
+        symmetric = self.overflow is Overflow.SAT_SYM and self.type.signed
+        return self.type.covers(lo, hi) and not (symmetric and lo < -self.type.max)
+
     def infer(self, operands: Sequence[Operand]) -> Bounds:
         (x,) = operands
         if x.type.frac != self.source_frac:

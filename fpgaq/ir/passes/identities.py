@@ -46,7 +46,7 @@ def _is_identity(graph: Graph, node: Node) -> bool:
         return node.positions == 1
     if isinstance(node, WindowAverage):
         return node.positions == 1 and bool(np.all(node.divisors == 1))
-    return isinstance(node, Requantize) and node.shift == 0 and node.type.covers(lo, hi)
+    return isinstance(node, Requantize) and node.shift == 0 and node.keeps(lo, hi)
 
 
 def _merged(graph: Graph, node: Node, before: dict[str, Node]) -> Node:
@@ -61,7 +61,7 @@ def _merged(graph: Graph, node: Node, before: dict[str, Node]) -> Node:
         return node
     lo, hi = graph.bounds[inner.inputs[0]].hull
     wide = FixedType.from_interval(lo << -inner.shift, hi << -inner.shift, inner.type.frac)
-    if not inner.type.covers(lo << -inner.shift, hi << -inner.shift) or wide.width > 62:
+    if not inner.keeps(lo << -inner.shift, hi << -inner.shift) or wide.width > 62:
         return node
     return dataclasses.replace(node, inputs=inner.inputs, source_frac=inner.source_frac)
 

@@ -137,6 +137,8 @@ def chains(draw: st.DrawFn) -> Graph:
             chain.add(Clip, f"c{k}", chain.frac, least=-50, most=60)
         for c in range(int(rng.integers(0, 3))):
             type_ = FixedType(int(rng.integers(2, 9)), int(rng.integers(-1, 4)), bool(rng.integers(2)))
+            if rng.random() < 0.4 and chain.nodes[-1].type.width > 1:  # what SAT_SYM changes even so
+                type_ = chain.nodes[-1].type
             chain.cast(f"q{k}{c}", type_, rng.choice(list(Rounding)), rng.choice(list(Overflow)))
     return chain.graph()
 
@@ -198,6 +200,16 @@ def test_casts_that_lose_nothing_are_merged() -> None:
     chain.cast("wide", FixedType(8, 3, True), Rounding.TRN, Overflow.WRAP)
     chain.cast("narrow", FixedType(3, 0, True), Rounding.RND_CONV, Overflow.SAT)
     assert list(drop_identities(chain.graph()).nodes) == ["x", "narrow"]
+
+
+def test_symmetric_casts_lose_the_least_code() -> None:
+    type_ = FixedType(4, 1, True)
+    chain = Chain(2, type_)
+    chain.cast("symmetric", type_, Rounding.RND_CONV, Overflow.SAT_SYM)
+    assert list(drop_identities(chain.graph()).nodes) == ["x", "symmetric"]
+    chain.cast("fine", FixedType(6, 2, True), Rounding.TRN, Overflow.WRAP)
+    assert list(drop_identities(chain.graph()).nodes) == ["x", "symmetric", "fine"]
+    assert outputs(drop_identities(chain.graph())) == outputs(chain.graph())
 
 
 def test_a_rectifier_of_positive_values_goes() -> None:
