@@ -1,0 +1,128 @@
+"""``fpgaq build`` and ``fpgaq convert``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from fpgaq.cli.common import EXIT_GATE, app, console, guarded, quiet_tensorflow
+from fpgaq.cli.options import (
+    ActivationPrecision,
+    ClockPeriod,
+    CurvePrecision,
+    FamilyOption,
+    FoldingFile,
+    Head,
+    HeadOption,
+    InputPrecision,
+    ReuseFactor,
+    ScalePrecision,
+    StrategyOption,
+    TargetFps,
+    TargetIi,
+    WeightPrecision,
+    WeightsFile,
+    options_of,
+)
+
+OutputOption = Annotated[Optional[Path], typer.Option("--output", "-o", help="Folder to write to.")]  # noqa: UP045
+CheckOnly = Annotated[
+    bool, typer.Option("--check-only", help="Only check the model, derive the types and state what is rounded.")
+]
+
+_DESIGN_HELP = """Build a design folder (design.yaml, and train.py where the model is not there yet).
+
+design.yaml may hold: {keys}. The exit code is 0 when every gate passed, 1 when one failed, 2 on bad input."""
+
+
+def _design_keys() -> str:
+    return (
+        "model, train, name, input_precision, inputs, labels, samples, weight_precision, activation_precision, "
+        "scale_precision, curve_precision, head, io_type, strategy, reuse_factor, layers (options by layer name), "
+        "target_ii, target_fps, folding, family, clock_period, synth, flat_limit, seed, jobs"
+    )
+
+
+@app.command(help=_DESIGN_HELP.format(keys=_design_keys()))
+def build(ctx: typer.Context, design: Path, output: OutputOption = None, check_only: CheckOnly = False) -> None:
+    """Build a design folder."""
+
+    def run() -> int:
+        quiet_tensorflow()
+        if check_only:
+            from fpgaq.check import check_design
+
+            return check_design(design, console())
+        from fpgaq.build import build_design
+        from fpgaq.progress import Progress
+
+        with Progress(console()) as progress:
+            report, target = build_design(design, output, progress)
+        return _finish(report, target)
+
+    guarded(ctx, run)
+
+
+@app.command()
+def convert(
+    ctx: typer.Context,
+    model: Path,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")],
+    weights: WeightsFile = None,
+    input_precision: InputPrecision = "fixed<16,6>",
+    inputs: Annotated[Optional[Path], typer.Option(help=".npy or .npz file with real inputs.")] = None,  # noqa: UP045
+    labels: Annotated[Optional[Path], typer.Option(help=".npy file with their class labels.")] = None,  # noqa: UP045
+    samples: Annotated[int, typer.Option(help="Samples of every gate.")] = 1000,
+    io_type: Annotated[str, typer.Option(help="C++ on arrays (io_parallel) or pixels (io_stream).")] = "io_parallel",
+    reuse_factor: ReuseFactor = 1,
+    strategy: StrategyOption = None,
+    target_ii: TargetIi = None,
+    target_fps: TargetFps = None,
+    folding: FoldingFile = None,
+    family: FamilyOption = "xc7",
+    clock_period: ClockPeriod = 5.0,
+    head: HeadOption = Head.logits,
+    weight_precision: WeightPrecision = 16,
+    activation_precision: ActivationPrecision = 16,
+    scale_precision: ScalePrecision = 16,
+    curve_precision: CurvePrecision = 8,
+    synth: Annotated[bool, typer.Option(help="Count resources with yosys, or end with the gates.")] = True,
+    flat_limit: Annotated[float, typer.Option(help="Seconds after which flat synthesis is given up.")] = 300.0,
+    seed: Annotated[int, typer.Option(help="Seed of random inputs and stalls.")] = 0,
+    jobs: Annotated[int, typer.Option(help="Parallel tool runs.")] = 2,
+    check_only: CheckOnly = False,
+) -> None:
+    """Build a .keras, .h5 or .json model file without a design folder."""
+    given = dict(locals())
+
+    def run() -> int:
+        options = options_of(given)
+        quiet_tensorflow()
+        if check_only:
+            from fpgaq.check import check_file
+
+            return check_file(model, weights, output.name, options, console())
+        from fpgaq.build import build_model
+        from fpgaq.frontend.load import load_model
+        from fpgaq.progress import Progress
+
+        with Progress(console()) as progress:
+            with progress.phase("load", "loading the model"):
+                loaded = load_model(model, weights)
+            report = build_model(loaded, output.name, options, output, progress)
+        return _finish(report, output)
+
+    guarded(ctx, run)
+
+
+def _finish(report: dict[str, Any], folder: Path) -> int:
+    from fpgaq.report.text import print_report
+    from fpgaq.steps import explain_failures
+
+    print_report(report, console(stderr=False), str(folder))
+    if report["passed"]:
+        return 0
+    explain_failures(report, folder)
+    return EXIT_GATE
