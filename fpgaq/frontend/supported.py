@@ -181,11 +181,6 @@ def _check_recurrent(layer: Any, kind: str) -> None:
             f"layer {layer.name!r}: {kind} with an initial_state is not supported; every frame starts with states of "
             "zero: leave it out"
         )
-    if None in layer.input.shape[1:]:
-        raise ModelError(
-            f"layer {layer.name!r}: series of shape {list(layer.input.shape[1:])}; hardware needs numbers: give the Input "
-            "a fixed number of steps"
-        )
 
 
 _RECURRENT_OPTIONS = {

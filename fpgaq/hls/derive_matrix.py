@@ -180,7 +180,7 @@ def _cheapest_reuse(deriver: Deriver, matrix: ops.MatMul, limit: int, legal: Seq
 def required_reuse(layer: Any, strategy: str | None, reuse: int, legal: Sequence[int], size: str) -> int:
     """Return a reuse factor after checking that a layer can have it; `size` is that of its matrix, for errors."""
     name = layer.name
-    if reuse > legal[-1] and layer.class_name != "Dense":
+    if reuse > legal[-1] and layer.class_name not in ("Dense", "Recurrent"):
         raise ConfigError(
             f"layer {name!r}: reuse factor {reuse} is more than the C++ of a {layer.class_name} with a {size} matrix "
             f"can do; the largest legal one is {legal[-1]}"

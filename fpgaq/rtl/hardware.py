@@ -172,7 +172,7 @@ class Hardware:
         written = []
         generated = self.modules()
         texts = {name: str(module) for name, module in generated.items()}
-        written += [Path(shutil.copy(block, folder / block.name)) for block in _library_blocks(texts.values())]
+        written += [Path(shutil.copy(block, folder / block.name)) for block in library_blocks(texts.values())]
         for name, text in texts.items():
             path = folder / f"{name}.sv"
             path.write_text(text)
@@ -180,7 +180,7 @@ class Hardware:
         return written
 
 
-def _library_blocks(texts: Iterable[str]) -> list[Path]:
+def library_blocks(texts: Iterable[str]) -> list[Path]:
     """Return the library blocks that are instantiated, also by other library blocks."""
     library = {path.stem: path for path in sorted(resources.rtl_library().glob("*.sv"))}
     pending, found = list(texts), set()
