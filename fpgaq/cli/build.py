@@ -19,6 +19,7 @@ from fpgaq.cli.options import (
     InputPrecision,
     ReuseFactor,
     ScalePrecision,
+    StatePrecision,
     StrategyOption,
     TargetFps,
     TargetIi,
@@ -40,8 +41,9 @@ design.yaml may hold: {keys}. The exit code is 0 when every gate passed, 1 when 
 def _design_keys() -> str:
     return (
         "model, train, name, input_precision, inputs, labels, samples, weight_precision, activation_precision, "
-        "scale_precision, curve_precision, head, io_type, strategy, reuse_factor, layers (options by layer name), "
-        "target_ii, target_fps, folding, family, clock_period, synth, flat_limit, seed, jobs"
+        "scale_precision, curve_precision, state_precision, head, io_type, strategy, reuse_factor, "
+        "layers (options by layer name), target_ii, target_fps, folding, family, clock_period, synth, "
+        "flat_limit, seed, jobs"
     )
 
 
@@ -88,6 +90,7 @@ def convert(
     activation_precision: ActivationPrecision = 16,
     scale_precision: ScalePrecision = 16,
     curve_precision: CurvePrecision = 8,
+    state_precision: StatePrecision = "fixed<16,4,RND_CONV,SAT>",
     synth: Annotated[bool, typer.Option(help="Count resources with yosys, or end with the gates.")] = True,
     flat_limit: Annotated[float, typer.Option(help="Seconds after which flat synthesis is given up.")] = 300.0,
     seed: Annotated[int, typer.Option(help="Seed of random inputs and stalls.")] = 0,

@@ -55,6 +55,8 @@ ActivationPrecision = Annotated[int, typer.Option(help="Bits of activations with
 ScalePrecision = Annotated[int, typer.Option(help="Bits of alpha='auto' scales, batch norms and slopes.")]
 CurvePrecision = Annotated[int, typer.Option(help="Bits of tanh, sigmoid and curves without quantizer.")]
 
+StatePrecision = Annotated[str, typer.Option(help="Type of states of recurrent layers without quantizer.")]
+
 
 def options_of(given: dict[str, Any]) -> Options:
     """Return the options of a conversion among the arguments of a command."""
