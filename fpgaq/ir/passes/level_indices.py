@@ -26,7 +26,8 @@ def number_levels(graph: Graph) -> Graph:
         if (least, step) == (0, 1) or step == 0 or not _all_read_indices(graph, [node, *behind], least, step):
             continue
         codes = (node.codes - least) // step
-        kind = FixedType.from_interval(0, int(codes.max()), node.type.frac)
+        margins = [(n.value - least) // step for n in behind if isinstance(n, Pad)]  # which may be above all levels
+        kind = FixedType.from_interval(0, max(int(codes.max()), *margins, 0), node.type.frac)
         nodes[node.name] = dataclasses.replace(node, codes=codes, type=kind)
         for reader in behind:
             nodes[reader.name] = _of_indices(nodes[reader.name], kind, least, step)

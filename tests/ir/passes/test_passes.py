@@ -258,7 +258,7 @@ def test_signs_travel_as_bits() -> None:
 def image(margin: int) -> Graph:
     """Return signs on a 3x3 image with a margin, of which windows feed a maximum and two matrices."""
     rng = np.random.default_rng(2)
-    sign = FixedType(2, 0, True)
+    sign = FixedType(3 if margin > 1 else 2, 0, True)
     at = [{"name": n, "layer": n} for n in ("act", "pad", "win", "top", "conv", "all")]
     return Graph(
         "net",
@@ -289,7 +289,7 @@ def image(margin: int) -> Graph:
     )
 
 
-@pytest.mark.parametrize(("margin", "bits"), [(-1, 1), (1, 1), (0, 2)])
+@pytest.mark.parametrize(("margin", "bits"), [(-1, 1), (1, 1), (0, 2), (3, 2)])
 def test_signs_of_pixels_travel_as_bits_where_the_margin_is_one_of_them(margin: int, bits: int) -> None:
     graph = image(margin)
     built = number_levels(graph)
