@@ -34,7 +34,7 @@ MINIMUM_ACCURACY = {
 #: Designs that take the same way as another one, with other weights.
 ALIKE = ("digits_binary", "digits_codebook", "digits_mixed", "digits_pot", "digits_ternary")
 #: Designs whose training takes minutes; the tests build a small variant, `make designs` the real one.
-SMALL = ("mnist_cnn", "residual_cnn", "timeseries_conv1d")
+SMALL = ("mnist_cnn", "recurrent", "residual_cnn", "timeseries_conv1d")
 #: Number formats that the report of a design names, layer by layer.
 FORMATS = {
     "digits_binary": ["binary", "binary", "binary"],
