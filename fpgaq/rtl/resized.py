@@ -19,8 +19,10 @@ def resized(word: str, bits: int, low: int, source: FixedType, width: int, shift
     source : FixedType
         Of the element.
     width, shift : int
-        Bits of the result, more of them than of the shift, and zeros below.
+        Bits of the result, and zeros below.
     """
+    if width <= shift:  # as where every value is zero, and its type has bits nevertheless
+        return f"{width}'d0"
     kept = min(width - shift, source.width)
     # A signal of one bit has no index.
     text, sign = (word, word) if bits == 1 else (f"{word}[{low}+:{kept}]", f"{word}[{low + source.width - 1}]")
