@@ -35,6 +35,8 @@ MINIMUM_ACCURACY = {
 ALIKE = ("digits_binary", "digits_codebook", "digits_mixed", "digits_pot", "digits_ternary")
 #: Designs whose training takes minutes; the tests build a small variant, `make designs` the real one.
 SMALL = ("mnist_cnn", "recurrent", "residual_cnn", "timeseries_conv1d")
+#: Designs whose layers go through all gates in a test of their own (tests/hls/test_recurrent_layers.py).
+LATER = ("recurrent",)
 #: Number formats that the report of a design names, layer by layer.
 FORMATS = {
     "digits_binary": ["binary", "binary", "binary"],
@@ -101,7 +103,7 @@ def require_equal(folder: Path) -> dict[str, Any]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.extended) if name in ALIKE else name for name in DESIGNS]
+    "name", [pytest.param(name, marks=pytest.mark.extended) if name in (*ALIKE, *LATER) else name for name in DESIGNS]
 )
 def test_example_designs_build_and_prove(name: str, trained: Trained, tmp_path: Path) -> None:
     # Synthesis takes as long as the rest of a build; one network shows it flat, one by layers.

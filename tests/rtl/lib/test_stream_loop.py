@@ -148,15 +148,11 @@ def case_of(name: str) -> Case:
 
 FAULTS = [
     ("EVERY | back_last;", "1'b1;"),
-    ("assign out_last   = back_last;", "assign out_last   = 1'b0;"),
     ("out_ready | ~gives", "1'b1"),
     ("in_ready   = ~busy | done", "in_ready   = ~busy"),
     ("back_last ? FIRST : back_state", "back_state"),
-    ("back_last ? FIRST : back_state", "back_last ? '0 : back_state"),
     ("step_state <= FIRST;", "busy <= 1'b0;"),
     ("{SOURCES{busy}} & ~taken", "{SOURCES{busy}}"),
-    ("if (in_ready) busy <= in_valid;", "if (accept) busy <= 1'b1;"),
-    ("step_last <= in_last", "step_last <= 1'b1"),
 ]
 
 
