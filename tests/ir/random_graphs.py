@@ -27,6 +27,7 @@ from fpgaq.ir.ops import (
     Repeat,
     Requantize,
     Reshape,
+    Slice,
     Staircases,
     Thresholds,
     WindowAverage,
@@ -39,7 +40,7 @@ WIDE = 64
 #: Operations that need at least one spatial axis.
 SPATIAL = ("crop", "pad", "repeat", "windows")
 #: Operations whose result has the type of the operand.
-MOVING = ("crop", "permute", "repeat", "reshape", "windows")
+MOVING = ("crop", "permute", "repeat", "reshape", "slice", "windows")
 #: Operations of several tensors.
 MERGING = ("concatenate", "merge")
 
@@ -99,6 +100,9 @@ def random_node(kind: str, name: str, source: str, x: Operand, rng: np.random.Ge
     if kind == "softmax":
         tables = {"exponentials": softmax.exp_table(), "inverses": softmax.inverse_table(channels)}
         return softmax.Softmax(**common, type=softmax.TABLE_TYPE, source_frac=frac, **tables)
+    if kind == "slice":
+        start = int(rng.integers(0, channels))
+        return Slice(**common, type=x.type, start=start, stop=int(rng.integers(start, channels)) + 1)
     if kind == "permute":
         return Permute(**common, type=x.type, axes=tuple(rng.permutation(len(x.shape)).tolist()))
     if kind in (*SPATIAL, "window_average", "window_max"):

@@ -37,6 +37,7 @@ from fpgaq.ir.ops import (
     Repeat,
     Requantize,
     Reshape,
+    Slice,
     Staircases,
     Thresholds,
     WindowAverage,
@@ -45,7 +46,8 @@ from fpgaq.ir.ops import (
     softmax,
 )
 
-KINDS = sorted(set(OPS) - {"input"})
+#: A loop has a graph of its own: see ops/test_scan.py.
+KINDS = sorted(set(OPS) - {"input", "scan"})
 X = Input(name="x", inputs=(), type=FixedType(3, 1, True), layer="x", shape=(2,))
 AT: dict[str, Any] = {"name": "n", "inputs": ("x",), "layer": "fc1"}
 
@@ -100,6 +102,8 @@ def value_by_hand(node: Node, x: list[int], shape: tuple[int, ...]) -> list[int]
     if isinstance(node, Concatenate):
         along_first = node.axis == 0 or len(shape) == 1
         return x * len(node.inputs) if along_first else [v for v in x for _ in node.inputs]
+    if isinstance(node, Slice):
+        return [v for k, v in enumerate(x) if node.start <= k % shape[-1] < node.stop]
     if isinstance(node, ArgMax):
         return [x.index(max(x))]
     if isinstance(node, softmax.Softmax):
