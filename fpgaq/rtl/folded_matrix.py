@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from fpgaq.errors import ConfigError
-from fpgaq.estimate.folded_cost import BLOCK_ROM_DEPTH, Cost, folded_cost
+from fpgaq.estimate.folded_cost import Cost, folded_cost
 from fpgaq.ir.node import Operand
 from fpgaq.ir.ops import MatMul
 from fpgaq.ir.types import FixedType, IntArray
 from fpgaq.rtl.folded_forms import FoldedForm, Product, folded_forms
 from fpgaq.rtl.folded_schedule import FoldedSchedule
 from fpgaq.rtl.input_bits import InputBits
+from fpgaq.rtl.rom import address_width, rom
 from fpgaq.rtl.unrolled_layer import stream_ports
-from fpgaq.rtl.verilog import Module, Port, constant, instance
+from fpgaq.rtl.verilog import Module, Port, instance
 
 #: Registers between the last beat of a vector and its result, without those of the adder tree.
 _PIPELINE = 4
@@ -183,7 +184,7 @@ class FoldedMatrix:
         )
         lanes, multipliers = self.schedule.lanes, self.schedule.lanes * self.schedule.inputs_per_cycle
         bias_word = lanes * (result.width + form.scale_width)
-        address, group = _address_width(self.schedule.reuse), _address_width(self.schedule.groups)
+        address, group = address_width(self.schedule.reuse), address_width(self.schedule.groups)
         streams = {s.name: s.name for s in module.ports}
         engine = {k: k for k in ("enable", "address", "weights", "group", "biases")}
         if form.bits is not None:
@@ -279,40 +280,8 @@ def _bits_of_inputs(bits: InputBits | None, count: int, width: int) -> list[str]
     ]
 
 
-def rom(name: str, words: list[int], width: int) -> Module:
-    """Return a ROM with a registered output: logic when shallow, block RAM when deep."""
-    style = "block" if len(words) >= BLOCK_ROM_DEPTH else "logic"
-    address = _address_width(len(words))
-    module = Module(
-        name,
-        [f"{name}: ROM of {len(words)} x {width} bits, one cycle, {style}."],
-        [
-            Port("input", "clk"),
-            Port("input", "enable"),
-            Port("input", "address", address),
-            Port("output", "data", width),
-        ],
-    )
-    if len(words) == 1:
-        module.ports[2] = Port("input", "address", address, unused=True)
-        module.body = [f"always_ff @(posedge clk) if (enable) data <= {constant(words[0], width)};"]
-        return module
-    module.body = [
-        f'(* rom_style = "{style}" *) logic [{width - 1}:0] words [0:{(1 << address) - 1}];',
-        "initial begin",
-        *(f"    words[{k}] = {width}'h{w:x};" for k, w in enumerate(words + [0] * ((1 << address) - len(words)))),
-        "end",
-        "always_ff @(posedge clk) if (enable) data <= words[address];",
-    ]
-    return module
-
-
 def _rom_ports(address: str, data: str) -> dict[str, str]:
     return {"clk": "clk", "enable": "enable", "address": address, "data": data}
-
-
-def _address_width(depth: int) -> int:
-    return max((depth - 1).bit_length(), 1)
 
 
 def _pack(values: IntArray | Sequence[int], width: int) -> int:

@@ -11,8 +11,8 @@ from fpgaq.ir.node import Operand
 from fpgaq.ir.ops import GatedMatMul
 from fpgaq.ir.ops.gated import reach
 from fpgaq.ir.types import IntArray, signed_bits
-from fpgaq.rtl.folded_matrix import rom
 from fpgaq.rtl.gated_schedule import GatedSchedule, gated_schedule
+from fpgaq.rtl.rom import rom
 from fpgaq.rtl.unrolled_layer import stream_ports
 from fpgaq.rtl.verilog import Module, instance
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fpgaq.ir.node import Operand
 from fpgaq.ir.ops import Softmax
 from fpgaq.ir.ops.softmax import NORM_TYPE, TABLE_TYPE, index_type
-from fpgaq.rtl.folded_matrix import rom
+from fpgaq.rtl.rom import rom
 from fpgaq.rtl.unrolled_layer import stream_ports
 from fpgaq.rtl.verilog import Module, instance
 

@@ -141,7 +141,7 @@ def _xilinx(name: str, title: str) -> Family:
     return Family(
         name=name,
         title=title,
-        command=f"synth_xilinx -family {name} -flatten -noiopad -noclkbuf",
+        command=f"synth_xilinx -family {name} -flatten -noiopad -noclkbuf -nowidelut",
         hold="map_dsp",
         release="map_memory",
         finish="finalize",
