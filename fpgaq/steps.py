@@ -18,6 +18,7 @@ from fpgaq.cosim.bulk import BulkResult
 from fpgaq.design import Design
 from fpgaq.errors import ConfigError
 from fpgaq.ir.types import IntArray
+from fpgaq.report.compare import compare, markdown_of, notes, print_changes, too_large
 from fpgaq.report.content import load_report, resources, save_report
 from fpgaq.report.text import print_report
 from fpgaq.report.views import junit, markdown
@@ -104,15 +105,42 @@ def repeat_synthesis(folder: Path, family: str | None, console: Console) -> int:
     return 0
 
 
-def show_report(folder: Path, form: str, console: Console) -> int:
-    """Print the stored report in one of its forms."""
+def show_report(folder: Path, form: str, output: Path | None, console: Console) -> int:
+    """Print the stored report in one of its forms; that for browsers is written into a file."""
     report = load_report(folder)
+    if form == "html":
+        return _write_page(report, folder, output or folder / "report.html", console)
     if form == "text":
         print_report(report, console, str(folder))
     else:
         views = {"json": lambda r: json.dumps(r, indent=1) + "\n", "markdown": markdown, "junit": junit}
         sys.stdout.write(views[form](report))
     return 0
+
+
+def _write_page(report: dict[str, Any], folder: Path, target: Path, console: Console) -> int:
+    from fpgaq.report.html import links, page
+
+    if not folder.is_dir():
+        raise ConfigError(f"{folder} is a file; the page needs the whole build: give its folder")
+    text = page(report, Design.load(folder).graph, links(folder, target))
+    target.write_text(text, encoding="utf-8")
+    console.print(f"{target}: open it in a browser", highlight=False)
+    return 0
+
+
+def compare_reports(old: Path, new: Path, form: str, percent: float | None, console: Console) -> int:
+    """Print what became larger or smaller; return 1 when a figure of the whole grew by more than so many percent."""
+    reports = load_report(old), load_report(new)
+    changes, remarks = compare(*reports), notes(*reports)
+    large = [] if percent is None else too_large(changes, percent)
+    if form == "markdown":
+        sys.stdout.write(markdown_of(changes, remarks, reports[1]["name"]))
+    else:
+        print_changes(changes, remarks, console)
+    for change in large:
+        print(f"fpgaq: {change.figure} grew by {change.growth:.1f} %, more than {percent:g} %", file=sys.stderr)
+    return int(bool(large))
 
 
 def explain_failures(report: dict[str, Any], folder: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Optional
 import typer
 
 from fpgaq.cli.common import app, console, guarded
+from fpgaq.errors import ConfigError
 
 
 class Format(str, Enum):
@@ -18,6 +19,7 @@ class Format(str, Enum):
     json = "json"
     markdown = "markdown"
     junit = "junit"
+    html = "html"
 
 
 @app.command()
@@ -65,21 +67,51 @@ def synth(
 @app.command()
 def report(
     ctx: typer.Context,
-    folder: Path,
+    folder: Annotated[Optional[Path], typer.Argument(help="Built folder, without --compare.")] = None,  # noqa: UP045
     form: Annotated[Format, typer.Option("--format", help="Form of the report.")] = Format.text,
     json_: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Short for --format markdown.")] = False,
     junit: Annotated[bool, typer.Option("--junit", help="Short for --format junit.")] = False,
+    html: Annotated[bool, typer.Option("--html", help="Short for --format html: a page for a browser.")] = False,
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--output", "-o", help="File of the page; FOLDER/report.html without it."),
+    ] = None,
+    compare: Annotated[
+        Optional[tuple[Path, Path]],  # noqa: UP045
+        typer.Option(metavar="OLD NEW", help="Two built folders or report.json files: print what changed."),
+    ] = None,
+    fail_above: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(
+            metavar="PERCENT", min=0, help="Of --compare: exit code 1 when LUT, FF, DSP, BRAM, latency or II grew more."
+        ),
+    ] = None,
 ) -> None:
-    """Show the report of a built folder."""
+    """Show the report of a built folder, or compare two."""
 
     def run() -> int:
-        from fpgaq.steps import show_report
+        from fpgaq.steps import compare_reports, show_report
 
-        chosen = "json" if json_ else "markdown" if markdown else "junit" if junit else form.value
-        return show_report(folder, chosen, console(stderr=False))
+        short = {"json": json_, "markdown": markdown, "junit": junit, "html": html}
+        chosen = next((name for name, given in short.items() if given), form.value)
+        _check_report(compare is not None, chosen, fail_above, output)
+        if folder is not None and compare is None:
+            return show_report(folder, chosen, output, console(stderr=False))
+        if folder is None and compare is not None:
+            return compare_reports(*compare, chosen, fail_above, console(stderr=False))
+        raise ConfigError("give one built folder, or --compare with two")
 
     guarded(ctx, run)
+
+
+def _check_report(compared: bool, form: str, fail_above: float | None, output: Path | None) -> None:
+    if compared and form not in ("text", "markdown"):
+        raise ConfigError(f"--compare has no form {form}; it prints text, or Markdown with --markdown")
+    if fail_above is not None and not compared:
+        raise ConfigError("--fail-above belongs to --compare")
+    if output is not None and form != "html":
+        raise ConfigError(f"-o belongs to --html; {form} goes to standard output")
 
 
 @app.command()

@@ -20,7 +20,7 @@ from fpgaq.ir.activity import Activity
 from fpgaq.ir.node import Node
 from fpgaq.ir.ops import Affine, GatedMatMul, MatMul, Scan, Staircases
 from fpgaq.ir.types import FixedType
-from fpgaq.rtl.dataflow import LayerHardware
+from fpgaq.rtl.dataflow import Block, Dataflow, LayerHardware
 from fpgaq.rtl.folded_matrix import FoldedMatrix
 from fpgaq.rtl.gated_engine import GatedEngine
 from fpgaq.rtl.hardware import Hardware
@@ -165,11 +165,18 @@ def layers(design: Design, activities: Sequence[Activity]) -> list[dict[str, Any
                 "output_count": block.out_count,
                 "latency_cycles": block.hardware.latency,
                 "ii_cycles": block.hardware.ii,
+                "busy_cycles": busy_cycles(design.hardware.flow, block),
                 "schedule": block.hardware.summary,
                 "activity": found.get(block.layer),
             }
         )
     return rows
+
+
+def busy_cycles(flow: Dataflow, block: Block) -> int:
+    """Return the cycles that a module needs for a vector or frame; no design has a smaller II than its slowest one."""
+    taken = max(flow.beats[stream] for stream in block.inputs)
+    return max(taken * block.hardware.ii, block.beats)
 
 
 def _recurrent_matrix(scan: Scan) -> MatMul:
@@ -248,14 +255,14 @@ def save_report(report: Report, folder: Path) -> None:
 
 
 def load_report(folder: Path) -> Report:
-    """Read the report of a built folder.
+    """Read the report of a built folder, or of the file itself.
 
     Raises
     ------
     ConfigError
         If there is none, or it has another schema version.
     """
-    path = folder / REPORT_FILE
+    path = folder if folder.is_file() else folder / REPORT_FILE
     try:
         report: Report = json.loads(path.read_text())
     except (OSError, ValueError) as error:

@@ -74,7 +74,7 @@ def _layers(report: dict[str, Any]) -> Table:
         counts = found["modules"].get(row["module"]) if found else None
         table.add_row(
             row["module"].removeprefix(f"{report['name']}_"),
-            _weights(row),
+            weights_of(row),
             "" if row["sparsity"] is None else f"{100 * row['sparsity']:.0f} %",
             str(row["reuse"]),
             str(row["latency_cycles"]),
@@ -90,7 +90,7 @@ def _layers(report: dict[str, Any]) -> Table:
     return table
 
 
-def _weights(row: dict[str, Any]) -> str:
+def weights_of(row: dict[str, Any]) -> str:
     """Return the number format of a layer's weights, or their type where no format describes them."""
     if row["format"] is None:
         return row["weight_type"] or ""
@@ -126,14 +126,22 @@ def timing_line(report: dict[str, Any]) -> str:
         "" if timing["latency_cycles"] is None else f" (measured {timing['latency_cycles']} and {timing['ii_cycles']})"
     )
     varying = _varying(timing)
-    spread, pace = "", ii
+    spread = ""
     if varying is not None:
-        least, pace, most = (varying[f"predicted_{key}"] for key in ("min", "mean", "max"))
-        spread = f"; II from {least} to {most}, mean {pace:.2f}, as the vectors open gates"
+        least, mean, most = (varying[f"predicted_{key}"] for key in ("min", "mean", "max"))
+        spread = f"; II from {least} to {most}, mean {mean:.2f}, as the vectors open gates"
     return (
         f"latency {latency} cycles, II {ii}{measured}{_per_output(timing)}{spread}; at the {period:g} ns target "
-        f"{latency * period:g} ns and {1000 / (pace * period):.4g} M vectors/s"
+        f"{latency * period:g} ns and {vectors_per_second(report) / 1e6:.4g} M vectors/s"
     )
+
+
+def vectors_per_second(report: dict[str, Any]) -> float:
+    """Return the throughput at the clock target, on average where it depends on the vectors."""
+    timing = report["timing"]
+    varying = _varying(timing)
+    pace = timing["predicted_ii_cycles"] if varying is None else varying["predicted_mean"]
+    return float(1e9 / (pace * timing["clock_period_ns"]))
 
 
 def _varying(timing: dict[str, Any]) -> dict[str, Any] | None:

@@ -40,6 +40,7 @@ ROW = {
     "output_count": 5,
     "latency_cycles": 4,
     "ii_cycles": 2,
+    "busy_cycles": 2,
     "schedule": "folded",
     "activity": None,
 }
