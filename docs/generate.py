@@ -51,7 +51,11 @@ def report() -> str:
     schema = json.loads((Path(fpgaq.report.__file__).parent / "schema.json").read_text())
     version = schema["properties"]["schema"]["const"]
     lines = [
-        "# report.json",
+        "# The report",
+        "",
+        *_REPORT.strip().splitlines(),
+        "",
+        "## report.json",
         "",
         f"Schema version {version}; the JSON Schema is `fpgaq/report/schema.json`. `[]` is an element of a list,",
         "`*` any name.",
@@ -61,6 +65,22 @@ def report() -> str:
     ]
     lines += [f"| `{key}` | {text} |" for key, text in _keys(schema, schema, "")]
     return "\n".join(lines) + "\n"
+
+
+_REPORT = """
+`fpgaq report FOLDER` prints what a build left in `report.json`; `--json`, `--markdown` and `--junit` are for machines
+and pull requests.
+
+`--html` writes `FOLDER/report.html` (or `-o FILE`): one file that needs no network, with the resources of every layer,
+the cycles of every module and which one limits the pace, bit-widths, histograms of the weights and of their codes, all
+types, what freezing rounded, and links to the files of the build. It is light or dark as the browser is. It needs
+`pip install 'fpgaq[explore]'`.
+
+`--compare OLD NEW` prints what became larger or smaller between two built folders or `report.json` files, with
+`--markdown` as a table for a pull request. `--fail-above PERCENT` makes it fail (exit code 1) when LUT, FF, DSP, BRAM,
+latency or II of the whole grew by more than that; single layers may grow. Reports for different FPGA families, or of
+another schema version, are refused.
+"""
 
 
 def _keys(node: dict[str, Any], root: dict[str, Any], path: str) -> Iterator[tuple[str, str]]:

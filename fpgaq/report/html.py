@@ -19,8 +19,9 @@ try:
 
     from fpgaq.report import charts
 except ImportError as error:
+    missing = str(error.name).partition(".")[0]
     raise ToolError(
-        f"{error.name} is missing, which the report for browsers needs: pip install 'fpgaq[explore]'"
+        f"{missing} is missing, which the report for browsers needs: pip install 'fpgaq[explore]'"
     ) from None
 
 _PAGE = Path(__file__).parent / "page"
