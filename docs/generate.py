@@ -74,7 +74,8 @@ and pull requests.
 `--html` writes `FOLDER/report.html` (or `-o FILE`): one file that needs no network, with the resources of every layer,
 the cycles of every module and which one limits the pace, bit-widths, histograms of the weights and of their codes, all
 types, what freezing rounded, and links to the files of the build. It is light or dark as the browser is. It needs
-`pip install 'fpgaq[explore]'`.
+`pip install 'fpgaq[explore]'`. `--sweep FILE` adds accuracy against LUTs of other designs from a CSV table with the
+columns `accuracy` (0 to 1), `lut`, `error` (empty where a design could be built) and whatever distinguishes them.
 
 `--compare OLD NEW` prints what became larger or smaller between two built folders or `report.json` files, with
 `--markdown` as a table for a pull request. `--fail-above PERCENT` makes it fail (exit code 1) when LUT, FF, DSP, BRAM,

@@ -20,6 +20,7 @@ from fpgaq.errors import ConfigError
 from fpgaq.ir.types import IntArray
 from fpgaq.report.compare import compare, markdown_of, notes, print_changes, too_large
 from fpgaq.report.content import load_report, resources, save_report
+from fpgaq.report.sweep import load_sweep
 from fpgaq.report.text import print_report
 from fpgaq.report.views import junit, markdown
 from fpgaq.stimuli import input_codes, load_array, random_codes, real_codes
@@ -105,11 +106,11 @@ def repeat_synthesis(folder: Path, family: str | None, console: Console) -> int:
     return 0
 
 
-def show_report(folder: Path, form: str, output: Path | None, console: Console) -> int:
+def show_report(folder: Path, form: str, output: Path | None, sweep: Path | None, console: Console) -> int:
     """Print the stored report in one of its forms; that for browsers is written into a file."""
     report = load_report(folder)
     if form == "html":
-        return _write_page(report, folder, output or folder / "report.html", console)
+        return _write_page(report, folder, output or folder / "report.html", sweep, console)
     if form == "text":
         print_report(report, console, str(folder))
     else:
@@ -118,12 +119,13 @@ def show_report(folder: Path, form: str, output: Path | None, console: Console) 
     return 0
 
 
-def _write_page(report: dict[str, Any], folder: Path, target: Path, console: Console) -> int:
+def _write_page(report: dict[str, Any], folder: Path, target: Path, sweep: Path | None, console: Console) -> int:
     from fpgaq.report.html import links, page
 
     if not folder.is_dir():
         raise ConfigError(f"{folder} is a file; the page needs the whole build: give its folder")
-    text = page(report, Design.load(folder).graph, links(folder, target))
+    others = None if sweep is None else load_sweep(sweep)
+    text = page(report, Design.load(folder).graph, links(folder, target), others)
     target.write_text(text, encoding="utf-8")
     console.print(f"{target}: open it in a browser", highlight=False)
     return 0

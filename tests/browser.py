@@ -17,7 +17,7 @@ import pytest
 _PROBE = """<script>
 addEventListener("load", () => setTimeout(() => {
   const bars = () => Object.fromEntries([...document.querySelectorAll("[data-chart]")].map(
-    (place) => [place.dataset.chart, place.querySelectorAll(".bars .point").length]));
+    (place) => [place.dataset.chart, place.querySelectorAll(".points .point").length]));
   const colour = (selector, what) => {
     const found = document.querySelector(selector);
     return found && getComputedStyle(found)[what];

@@ -77,6 +77,10 @@ def report(
         Optional[Path],  # noqa: UP045
         typer.Option("--output", "-o", help="File of the page; FOLDER/report.html without it."),
     ] = None,
+    sweep: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Of --html: CSV table of a sweep, beside whose designs this one is shown."),
+    ] = None,
     compare: Annotated[
         Optional[tuple[Path, Path]],  # noqa: UP045
         typer.Option(metavar="OLD NEW", help="Two built folders or report.json files: print what changed."),
@@ -95,9 +99,9 @@ def report(
 
         short = {"json": json_, "markdown": markdown, "junit": junit, "html": html}
         chosen = next((name for name, given in short.items() if given), form.value)
-        _check_report(compare is not None, chosen, fail_above, output)
+        _check_report(compare is not None, chosen, fail_above, output, sweep)
         if folder is not None and compare is None:
-            return show_report(folder, chosen, output, console(stderr=False))
+            return show_report(folder, chosen, output, sweep, console(stderr=False))
         if folder is None and compare is not None:
             return compare_reports(*compare, chosen, fail_above, console(stderr=False))
         raise ConfigError("give one built folder, or --compare with two")
@@ -105,13 +109,15 @@ def report(
     guarded(ctx, run)
 
 
-def _check_report(compared: bool, form: str, fail_above: float | None, output: Path | None) -> None:
+def _check_report(compared: bool, form: str, fail_above: float | None, output: Path | None, sweep: Path | None) -> None:
     if compared and form not in ("text", "markdown"):
         raise ConfigError(f"--compare has no form {form}; it prints text, or Markdown with --markdown")
     if fail_above is not None and not compared:
         raise ConfigError("--fail-above belongs to --compare")
     if output is not None and form != "html":
         raise ConfigError(f"-o belongs to --html; {form} goes to standard output")
+    if sweep is not None and form != "html":
+        raise ConfigError("--sweep belongs to --html")
 
 
 @app.command()

@@ -14,6 +14,7 @@ from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Node
 from fpgaq.ir.ops import Affine, GatedMatMul, MatMul, Scan
 from fpgaq.ir.types import IntArray
+from fpgaq.report.sweep import Point, Sweep, pareto
 
 Figure = dict[str, Any]
 
@@ -26,6 +27,7 @@ _LIMITING, _OTHERS = _PALETTE[1], _PALETTE[0]
 _ROW, _MARGIN = 26, 70  # pixels
 _LABEL = 22  # characters
 _MOST_BARS = 128
+_LEGEND = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "traceorder": "normal"}
 
 
 class Chart(NamedTuple):
@@ -58,7 +60,7 @@ def _stacked(modules: dict[str, list[str]], counts: dict[str, int], title: str) 
             go.Bar(
                 y=[layer for layer, _ in rows],
                 x=[counts[name] for _, name in rows],
-                customdata=[html.escape(name) for _, name in rows],
+                customdata=[_plain(name) for _, name in rows],
                 hovertemplate=f"%{{customdata}}<br>%{{x}} {title}<extra></extra>",
                 marker={"color": _PALETTE[place % len(_PALETTE)]},
                 orientation="h",
@@ -76,7 +78,7 @@ def cycle_chart(report: dict[str, Any]) -> Chart:
     bar = go.Bar(
         y=names,
         x=cycles,
-        customdata=[[html.escape(row["schedule"]), row["latency_cycles"]] for row in report["layers"]],
+        customdata=[[_plain(row["schedule"]), row["latency_cycles"]] for row in report["layers"]],
         hovertemplate="%{y}: %{x} cycles a vector, latency %{customdata[1]}<br>%{customdata[0]}<extra></extra>",
         marker={"color": [_LIMITING if count == ii else _OTHERS for count in cycles]},
         orientation="h",
@@ -130,7 +132,7 @@ def bits_chart(report: dict[str, Any]) -> Chart:
         for title, bits, colour in (("weights", weights, _OTHERS), ("results", results, _LIMITING))
     ]
     figure = _horizontal(bars, list(results), "bits", barmode="group", row=2 * _ROW)
-    figure["layout"]["legend"] = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "traceorder": "normal"}
+    figure["layout"]["legend"] = _LEGEND
     return Chart("Bit-widths", [], [figure])
 
 
@@ -193,12 +195,50 @@ def _histogram(numbers: np.ndarray, title: str) -> Figure:
     return _figure([bar], xaxis={"title": {"text": title}}, yaxis={"title": {"text": "count"}}, height=300, bargap=0)
 
 
+def sweep_chart(sweep: Sweep, report: dict[str, Any]) -> Chart:
+    """Return accuracy against LUTs of every design of a sweep, those that none beats joined by a line, and this one."""
+    front = pareto(sweep.points)
+    beaten = [point for point in sweep.points if point not in front]
+    traces = [
+        _points(beaten, "beaten by another", _OTHERS, mode="markers"),
+        _points(front, "not beaten", _LIMITING, mode="lines+markers", line={"shape": "hv"}),
+    ]
+    accuracy = (report["accuracy"] or {}).get("hardware")
+    if report["resources"] and accuracy is not None:
+        here = [Point({"design": report["name"]}, accuracy, report["resources"]["total"]["lut"])]
+        traces.append(_points(here, "this build", _PALETTE[2], mode="markers", symbol="star"))
+    figure = _figure(
+        traces, xaxis={"title": {"text": "LUT"}}, yaxis={"title": {"text": "accuracy"}, "tickformat": ".1%"}, height=420
+    )
+    figure["layout"]["legend"] = _LEGEND
+    figure["layout"]["margin"] |= {"l": 60}
+    return Chart("Accuracy against LUTs of the sweep", [], [figure])
+
+
+def _points(points: list[Point], title: str, colour: str, *, symbol: str = "circle", **how: Any) -> go.Scatter:
+    told = ["<br>".join(_plain(f"{key}: {value}") for key, value in point.options.items()) for point in points]
+    return go.Scatter(
+        x=[point.lut for point in points],
+        y=[point.accuracy for point in points],
+        text=told,
+        hovertemplate="%{y:.2%}, %{x} LUT<br>%{text}<extra></extra>",
+        marker={"color": colour, "size": 9 if symbol == "circle" else 14, "symbol": symbol},
+        name=title,
+        **how,
+    )
+
+
+def _plain(text: str) -> str:
+    """Return text that plotly, which knows some mark-up, shows as it is."""
+    return html.escape(text, quote=False)
+
+
 def _short(report: dict[str, Any], row: dict[str, Any]) -> str:
     return str(row["module"]).removeprefix(f"{report['name']}_")
 
 
 def _horizontal(bars: Sequence[go.Bar], names: list[str], title: str, *, row: int = _ROW, **layout: Any) -> Figure:
-    labels = [html.escape(name if len(name) <= _LABEL else f"{name[: _LABEL - 1]}…") for name in names]
+    labels = [_plain(name if len(name) <= _LABEL else f"{name[: _LABEL - 1]}…") for name in names]
     return _figure(
         bars,
         xaxis={"title": {"text": title}, "rangemode": "tozero"},
@@ -217,7 +257,7 @@ def _horizontal(bars: Sequence[go.Bar], names: list[str], title: str, *, row: in
     )
 
 
-def _figure(data: Sequence[go.Bar], **layout: Any) -> Figure:
+def _figure(data: Sequence[go.Bar | go.Scatter], **layout: Any) -> Figure:
     margins = {"l": 44, "r": 12, "t": 24, "b": 44}
     figure = go.Figure(list(data), go.Layout(margin=margins, dragmode=False, template="none", **layout))
     return dict(json.loads(figure.to_json()))

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from fpgaq.errors import ToolError
 from fpgaq.ir.graph import Graph
+from fpgaq.report.sweep import Sweep
 from fpgaq.report.text import GATE_TITLES, head_line, vectors_per_second, weights_of
 
 try:
@@ -36,7 +37,9 @@ _FILES = {
 Table = tuple[list[str], list[tuple[Any, ...]]]
 
 
-def page(report: dict[str, Any], graph: Graph, files: Mapping[str, list[tuple[str, str]]]) -> str:
+def page(
+    report: dict[str, Any], graph: Graph, files: Mapping[str, list[tuple[str, str]]], sweep: Sweep | None = None
+) -> str:
     """Return the page.
 
     Parameters
@@ -46,6 +49,8 @@ def page(report: dict[str, Any], graph: Graph, files: Mapping[str, list[tuple[st
         For the histograms of the weights.
     files : mapping
         Names and addresses of files by the title that they stand under, as of `links`.
+    sweep : Sweep, optional
+        Other designs beside which this one is shown.
     """
     weights, codes = charts.weight_charts(graph)
     drawn = {
@@ -56,13 +61,15 @@ def page(report: dict[str, Any], graph: Graph, files: Mapping[str, list[tuple[st
     }
     if report["resources"]:
         drawn["resources"] = charts.resource_chart(report)
+    if sweep is not None:
+        drawn["sweep"] = charts.sweep_chart(sweep, report)
     loader = jinja2.FileSystemLoader(_PAGE)
     environment = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     return environment.get_template("page.html").render(
         report=report,
-        sections=_sections(report),
+        sections=_sections(report, sweep),
         figures=_figures(report),
         head=head_line(report),
         gates=_gates(report),
@@ -73,6 +80,7 @@ def page(report: dict[str, Any], graph: Graph, files: Mapping[str, list[tuple[st
         freeze=_freeze(report),
         options=[(key, str(value)) for key, value in report["options"].items()],
         files=files,
+        sweep=sweep,
         charts=drawn,
         drawn={key: chart.figures for key, chart in drawn.items()},
         style=markupsafe.Markup((_PAGE / "page.css").read_text()),
@@ -91,7 +99,7 @@ def links(folder: Path, target: Path) -> dict[str, list[tuple[str, str]]]:
     return {title: rows for title, rows in found.items() if rows}
 
 
-def _sections(report: dict[str, Any]) -> dict[str, str]:
+def _sections(report: dict[str, Any], sweep: Sweep | None) -> dict[str, str]:
     """Return the headings of the page by their anchors."""
     resources = {"resources": f"Resources on {report['resources']['family']}"} if report["resources"] else {}
     return {
@@ -99,6 +107,7 @@ def _sections(report: dict[str, Any]) -> dict[str, str]:
         **resources,
         "pace": "Pace",
         "numbers": "Numbers",
+        **({} if sweep is None else {"sweep": "Sweep"}),
         "freeze": "Freeze",
         "files": "Files",
         "versions": "Build",

@@ -169,7 +169,7 @@ def test_the_schema_refuses_every_missing_and_every_unknown_key(report: dict[str
     [
         (("name",), "1st"),
         (("passed",), "yes"),
-        (("schema",), 2),
+        (("schema",), 1),
         (("gates", "csim_vs_golden", "mismatches"), -1),
         (("gates", "rtl_vs_golden", "first_mismatch", "got"), 0.5),
         (("accuracy", "frozen"), 1.5),
@@ -203,8 +203,8 @@ def test_saved_reports_read_back(report: dict[str, Any], tmp_path: Path) -> None
         (b"\xff\xfe\x00", "holds no report"),
         (b"[]", "is not a report"),
         (b"3", "is not a report"),
-        (b"{}", "report schema None, this version reads 1; build the design again"),
-        (b'{"schema": 2}', "report schema 2, this version reads 1"),
+        (b"{}", "report schema None, this version reads 2; build the design again"),
+        (b'{"schema": 1}', "report schema 1, this version reads 2"),
     ],
 )
 def test_damaged_reports_are_refused(tmp_path: Path, text: bytes, message: str) -> None:

@@ -21,8 +21,12 @@ from fpgaq.ir.types import FixedType
 from fpgaq.quantize.formats.ternary import Ternary
 from fpgaq.report import charts
 from fpgaq.report.html import links, page
+from fpgaq.report.sweep import Point, Sweep
 
 HOSTILE = "</script><b>\"'&{{1}}"
+
+
+SWEEP = Sweep([Point({"bits": HOSTILE}, 0.9, 500), Point({"bits": "4"}, 0.8, 600), Point({"bits": "6"}, 0.95, 900)], 1)
 
 
 @pytest.fixture(scope="module")
@@ -140,11 +144,11 @@ def luminance(colour: str) -> float:
 def test_a_browser_shows_it(graph: Graph, tmp_path: Path, dark: bool, width: int) -> None:
     """Every chart has bars, for every choice; colours have contrast; nothing is wider than the screen or fetched."""
     file = tmp_path / "page.html"
-    file.write_text(page(hostile(), graph, {}), encoding="utf-8")
+    file.write_text(page(hostile(), graph, {}, SWEEP), encoding="utf-8")
     facts, console = visit(file, tmp_path / "visit", dark=dark, width=width)
     assert console == []
     assert facts["requests"] == []
-    assert facts["bars"][0] == {"resources": 3, "cycles": 3, "bits": 4, "weights": 3, "codes": 3}
+    assert facts["bars"][0] == {"resources": 3, "cycles": 3, "bits": 4, "weights": 3, "codes": 3, "sweep": 4}
     assert len(facts["bars"]) == 1 + 4 + 2
     assert all(min(bars.values()) > 0 for bars in facts["bars"])
     assert facts["bars"][-1]["weights"] == 64
@@ -156,7 +160,7 @@ def test_a_browser_shows_it(graph: Graph, tmp_path: Path, dark: bool, width: int
     assert facts["broken_links"] == facts["unfocusable"] == 0
     assert HOSTILE in facts["cells"]
     assert "DIFFERENT" in facts["cells"]
-    assert facts["titles"] == ["Gates", "Resources on xc7", "Pace", "Numbers", "Freeze", "Files", "Build"]
+    assert facts["titles"] == ["Gates", "Resources on xc7", "Pace", "Numbers", "Sweep", "Freeze", "Files", "Build"]
 
 
 def test_the_browser_tells_what_is_wrong(tmp_path: Path) -> None:
