@@ -253,6 +253,27 @@ def test_a_build_passes_every_gate_and_reports_it(built: tuple[Path, Result]) ->
     assert not [p for p in folder.parent.iterdir() if p != folder]
 
 
+def test_the_estimate_of_a_built_folder_is_near_to_its_report(built: tuple[Path, Result]) -> None:
+    folder, _ = built
+    found = json.loads(call("estimate", folder, "--json").stdout)
+    report = json.loads((folder / "report.json").read_text())
+    assert found["timing"]["latency_cycles"] == report["timing"]["predicted_latency_cycles"]
+    assert set(found["layers"]) == set(report["resources"]["layers"])
+    for name in ("lut", "ff"):
+        figure, wanted = found["total"][name], report["resources"]["total"][name]
+        assert abs(figure["value"] - wanted) <= 2 * figure["error"] + 3
+    table = call("estimate", folder).stdout
+    assert "total" in table
+    assert "±" in table
+
+
+def test_what_cannot_be_estimated_is_an_error(tmp_path: Path) -> None:
+    for target, message in [(tmp_path, "not a built design"), (tmp_path / "no.keras", "no.keras")]:
+        result = call("estimate", target)
+        assert result.exit_code == 2
+        assert message in result.stderr
+
+
 @pytest.mark.parametrize("form", ["text", "json", "markdown", "junit"])
 def test_every_form_of_the_report(built: tuple[Path, Result], form: str) -> None:
     folder, _ = built

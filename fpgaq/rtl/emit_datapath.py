@@ -67,7 +67,7 @@ class DatapathWriter:
         stages = self.schedule.stages
         outputs, lowest = len(self.path.outputs), list(itertools.accumulate(in_widths, initial=0))
         self._lines = [[] for _ in range(stages + 1)]
-        self._unread = _unread_bits(self.path)
+        self._unread = unread_bits(self.path)
         for n, op in enumerate(self.path.ops):
             if isinstance(op, Source):
                 low = lowest[op.index]
@@ -173,7 +173,7 @@ class DatapathWriter:
         return emit_staircase.stair(name, width, x, op)
 
 
-def _unread_bits(path: Datapath) -> dict[int, int]:
+def unread_bits(path: Datapath) -> dict[int, int]:
     """Return the low bits of the nodes that casts alone read, and drop."""
     unread: dict[int, int] = {}
     for n, op in enumerate(path.ops):

@@ -36,20 +36,20 @@ class StreamWindow(PixelBlock):
         return Frame.of(self.source.shape)
 
     @property
-    def _axes(self) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+    def axes(self) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
         """Size, stride and dilation, each of rows and columns."""
         return by_axis(self.node.size, 1), by_axis(self.node.stride, 1), by_axis(self.node.dilation, 1)
 
     @property
     def reach(self) -> tuple[int, int]:
         """Rows and columns that a window reaches over."""
-        (height, width), _, (down, right) = self._axes
+        (height, width), _, (down, right) = self.axes
         return (height - 1) * down + 1, (width - 1) * right + 1
 
     @cached_property
     def gives(self) -> tuple[bool, ...]:
         """Whether a window is complete with each pixel of a frame."""
-        _, (down, right), _ = self._axes
+        _, (down, right), _ = self.axes
         rows, cols = (n - 1 for n in self.reach)
         return tuple(
             r >= rows and c >= cols and (r - rows) % down == 0 and (c - cols) % right == 0
@@ -60,7 +60,7 @@ class StreamWindow(PixelBlock):
     @property
     def line_bits(self) -> int:
         """Bits of the line buffers."""
-        (height, _), _, (down, _) = self._axes
+        (height, _), _, (down, _) = self.axes
         return (height - 1) * down * self.frame.cols * self.frame.channels * self.source.type.width
 
     @property
@@ -71,7 +71,7 @@ class StreamWindow(PixelBlock):
     def modules(self) -> list[Module]:
         """Return the module."""
         frame, bits = self.frame, self.frame.channels * self.source.type.width
-        size, stride, dilation = self._axes
+        size, stride, dilation = self.axes
         module = Module(
             self.name,
             [

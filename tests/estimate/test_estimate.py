@@ -1,0 +1,84 @@
+"""Estimates beside what yosys makes of networks that nothing was fitted to, and what has no estimate."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from random_layers import Chain
+
+from fpgaq.errors import ConfigError, ModelError
+from fpgaq.estimate import estimate as module
+from fpgaq.estimate.coefficients import coefficients
+from fpgaq.estimate.estimate import Estimate, estimate
+from fpgaq.ir import FixedType, Graph, Overflow, Rounding
+from fpgaq.rtl.hardware import Hardware, make_hardware
+from fpgaq.synth import Synthesis, synthesize
+
+_MODES = (Rounding.RND, Overflow.SAT)
+
+
+def networks() -> dict[str, Graph]:
+    """An unrolled network of two layers, a folded one with DSP blocks, and the index of the largest result."""
+    unrolled = Chain("unrolled", 12, FixedType(6, 3, True), 1).matmul(10, "dense", 5).relu()
+    unrolled.requantize(5, False, 4, *_MODES).matmul(6, "ternary", 2)
+    folded = Chain("folded", 12, FixedType(8, 3, False), 2).matmul(8, "dense", 6, 12).relu()
+    folded.requantize(6, False, 4, *_MODES).matmul(6, "dense", 6, 8).argmax()
+    return {"unrolled": unrolled.graph, "folded": folded.graph}
+
+
+def synthesized(hardware: Hardware, folder: Path) -> Synthesis:
+    sources = hardware.write(folder / "rtl")
+    modules = [block.hardware.name for block in hardware.blocks]
+    return synthesize(sources, hardware.graph.name, modules, family=hardware.family, work=folder / "synth")
+
+
+def differences(estimated: Estimate, found: Synthesis) -> list[str]:
+    """Return what is off by more than the estimate says of itself, twice, and what should be exact and is not."""
+    wrong = []
+    for name in ("lut", "ff"):
+        figure, value = getattr(estimated.total, name), getattr(found.total, name)
+        if abs(figure.value - value) > 2 * figure.error + 3:
+            wrong.append(f"{name}: {value}, estimated {figure}")
+    for name in ("dsp", "bram18"):
+        if getattr(estimated.total, name).value != getattr(found.total, name):
+            wrong.append(name)
+    return wrong
+
+
+@pytest.mark.parametrize("name", networks())
+def test_within_its_errors_of_what_yosys_makes(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hardware = make_hardware(networks()[name], 5.0, "xc7")
+    found, estimated = synthesized(hardware, tmp_path), estimate(hardware)
+    assert differences(estimated, found) == []
+    assert (estimated.latency, estimated.ii) == (hardware.latency, hardware.ii)
+    assert set(estimated.layers) == {block.layer for block in hardware.blocks}
+    # A wrong coefficient is found.
+    fitted = coefficients("xc7")
+    doubled = {
+        kind: dataclasses.replace(fit, luts={k: 2 * v for k, v in fit.luts.items()})
+        for kind, fit in fitted.kinds.items()
+    }
+    monkeypatch.setattr(module, "coefficients", lambda family: dataclasses.replace(fitted, kinds=doubled))
+    assert differences(estimate(hardware), found) != []
+
+
+def test_a_family_without_an_estimate_is_refused() -> None:
+    hardware = make_hardware(networks()["unrolled"], 5.0, "intel")
+    with pytest.raises(ConfigError, match="no estimate for FPGA family 'intel'; there is for"):
+        estimate(hardware)
+
+
+def test_a_module_without_an_estimate_is_named() -> None:
+    chain = Chain("net", 6, FixedType(4, 0, False), 1).gated(4, "dense", 3, 2, 6)
+    with pytest.raises(ModelError, match="'net_gated1': there is no estimate of"):
+        estimate(make_hardware(chain.graph, 5.0, "xc7"))
+
+
+def test_json_has_a_value_and_an_error_for_every_figure() -> None:
+    document = estimate(make_hardware(networks()["folded"], 5.0, "xc7")).to_json()
+    assert document["total"]["dsp"] == {"value": 14, "error": 0}
+    assert set(document["total"]) == {"lut", "ff", "dsp", "bram18", "lutram"}
+    assert document["timing"]["ii_cycles"] == 12
+    assert all(set(row["resources"]) == set(document["total"]) for row in document["modules"])
