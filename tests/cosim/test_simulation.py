@@ -56,7 +56,8 @@ def test_changed_sources_are_built_again(design: Design, tmp_path: Path) -> None
     before = built_at(simulation)
     rom = tmp_path / "rtl" / "net_fc2_weights.sv"
     first = simulated(simulation, words(design, 20)).stream.words
-    changed, count = re.subn(r"(words\[0\] = \d+'h)\w+", r"\g<1>0", rom.read_text())
+    table = r"(?s)(.*TABLE\(\d+'h)(\w+)"
+    changed, count = re.subn(table, lambda found: f"{found[1]}{int(found[2], 16) ^ 1:x}", rom.read_text(), count=1)
     assert count == 1
     rom.write_text(changed)
     second = simulated(simulation, words(design, 20)).stream.words

@@ -20,6 +20,7 @@ from fpgaq.quantize import formats
 from fpgaq.rtl.folded_forms import ADDED, COUNTED, DECODED, PLAIN, SHIFTED
 from fpgaq.rtl.folded_matrix import FoldedMatrix
 from fpgaq.rtl.hardware import make_hardware
+from fpgaq.rtl.rom import rom
 from fpgaq.rtl.words import pack
 
 SIGNED, UNSIGNED = FixedType(4, 1, True), FixedType(3, 1, False)
@@ -93,14 +94,14 @@ FAULTS = {("tapered4", DECODED), ("pot4", SHIFTED), ("ternary", ADDED), ("signs_
 
 
 def flip_code(batch: Batch, name: str) -> None:
-    """Swap the codes of the first and the last weight in the ROM of a design."""
+    """Put the code of the last weight in the place of the first one, in the ROM of a design."""
     layer = matrix_of(batch.hardware[name])
     path = batch.folder / "rtl" / f"{layer.name}_weights.sv"
-    first, last = layer.weight_words()[0], layer.weight_words()[-1]
-    text, count = re.subn(r"(words\[0\] = \d+'h)[0-9a-f]+", rf"\g<1>{last:x}", path.read_text())
-    assert count == 1
-    assert first != last
-    path.write_text(text)
+    words = layer.weight_words()
+    assert words[0] != words[-1]
+    width = re.search(r"ROM of \d+ x (\d+) bits", path.read_text())
+    assert width is not None
+    path.write_text(str(rom(path.stem, [words[-1], *words[1:]], int(width[1]))))
 
 
 @pytest.mark.extended
