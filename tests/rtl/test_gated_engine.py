@@ -163,7 +163,8 @@ class Alone:
     """Engines side by side, their counters as ports, under random stalls and with a reset in mid-frame."""
 
     def __init__(self, folder: Path) -> None:
-        texts = {"gated_engine": (resources.rtl_library() / "gated_engine.sv").read_text()}
+        library = resources.rtl_library()
+        texts = {name: (library / f"{name}.sv").read_text() for name in ("gated_engine", "table_bit")}
         for name, (pattern, replacement) in FAULTS.items():
             assert pattern in texts["gated_engine"]
             broken = texts["gated_engine"].replace(pattern, replacement)
