@@ -1,0 +1,208 @@
+"""A trained model with other number formats: every matrix and every rectifier gets the quantizers of a choice.
+
+Weights keep their values and are rounded by the quantizers. The range of integers, of weights and of activations, is
+the power of two with the least squared error, on the weights themselves and on what calibration data make of the
+rectifiers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgaq.errors import ConfigError, ModelError
+
+#: Formats of weights, and whether the number of bits is free.
+FORMATS = {"int": True, "pot": True, "ternary": False, "binary": False}
+_LEAST_BITS = {"int": 2, "pot": 2}
+_MOST_BITS = {"int": 16, "pot": 6}
+_BIAS_BITS = 8
+_CALIBRATION = 512
+#: Keras' layers with a matrix, and what becomes of each.
+_MATRICES = {
+    "Conv1D": "QConv1D",
+    "Conv2D": "QConv2D",
+    "Dense": "QDense",
+    "DepthwiseConv2D": "QDepthwiseConv2D",
+}
+_ACTIVATIONS = ("Activation", "QActivation", "ReLU")
+
+Real = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How the numbers of a layer are stored.
+
+    Parameters
+    ----------
+    format : str
+        Of the weights, one of `FORMATS`.
+    weights, activations : int
+        Bits.
+    """
+
+    format: str
+    weights: int
+    activations: int
+
+    def __post_init__(self) -> None:
+        if self.format not in FORMATS:
+            raise ConfigError(f"format {self.format!r} is unknown; known are {', '.join(FORMATS)}")
+        least, most = _LEAST_BITS.get(self.format, 1), _MOST_BITS.get(self.format, 16)
+        if not least <= self.weights <= most:
+            raise ConfigError(f"weights of {self.weights} bits in format {self.format}; use {least} to {most}")
+        if not 1 <= self.activations <= 16:
+            raise ConfigError(f"activations of {self.activations} bits; use 1 to 16")
+
+
+def requantized(model: Any, choices: Choice | Mapping[str, Choice], calibration: Real) -> Any:
+    """Return a copy of a model with other quantizers.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Of Keras' or QKeras' layers; those without a matrix or a rectifier stay as they are.
+    choices : Choice or mapping of Choice
+        For all layers, or by the name of a layer with a matrix; a rectifier follows the matrix in front of it.
+    calibration : float array, shape (samples, ...)
+        Inputs that set the ranges of activations.
+
+    Raises
+    ------
+    ModelError
+        If the model has no matrix, or a layer is named that has none.
+    """
+    import keras
+
+    names = [layer.name for layer in model.layers if _matrix(layer)]
+    if not names:
+        raise ModelError(f"model {model.name!r} has no layer with a matrix: there is nothing to choose bits for")
+    by_name = dict.fromkeys(names, choices) if isinstance(choices, Choice) else dict(choices)
+    unknown = set(by_name) - set(names)
+    if unknown:
+        raise ModelError(f"layer {sorted(unknown)[0]!r} has no matrix; layers with one are {', '.join(names)}")
+    current = _by_layer(model, by_name)
+    levels = _outputs(
+        model, [layer for layer in model.layers if layer.name in current and _rectifies(layer)], calibration
+    )
+    copy = keras.models.clone_model(model, clone_function=_cloning(current, levels))
+    for layer, new in zip(model.layers, copy.layers, strict=True):
+        new.set_weights(layer.get_weights())
+    return copy
+
+
+def _by_layer(model: Any, by_name: Mapping[str, Choice]) -> dict[str, Choice]:
+    """Return the choice of every layer with a matrix, and of every rectifier: that of the last matrix before it."""
+    found: dict[str, Choice] = {}
+    last: Choice | None = None
+    for layer in model.layers:
+        if _matrix(layer):
+            last = by_name.get(layer.name)
+        if last is not None and (_matrix(layer) or _rectifies(layer)):
+            found[layer.name] = last
+    return found
+
+
+def _matrix(layer: Any) -> str | None:
+    """Return the QKeras class for a layer with a matrix."""
+    name = type(layer).__name__
+    return _MATRICES.get(name, name if name in _MATRICES.values() else None)
+
+
+def _rectifies(layer: Any) -> bool:
+    """Whether a layer ends in a rectifier."""
+    if type(layer).__name__ == "ReLU":
+        return True
+    activation = getattr(layer, "activation", None)
+    name = getattr(activation, "__name__", None) or type(activation).__name__
+    return name in ("relu", "quantized_relu") and (type(layer).__name__ in _ACTIVATIONS or _matrix(layer) is not None)
+
+
+def _outputs(model: Any, layers: list[Any], calibration: Real) -> dict[str, Real]:
+    """Return what calibration data make of some layers."""
+    import keras
+
+    if not layers:
+        return {}
+    inner = keras.Model(model.inputs, [layer.output for layer in layers])
+    found = inner.predict(calibration[:_CALIBRATION], verbose=0)
+    arrays = [found] if len(layers) == 1 and not isinstance(found, list) else found
+    return {layer.name: np.asarray(a, np.float64) for layer, a in zip(layers, arrays, strict=True)}
+
+
+def _cloning(choices: Mapping[str, Choice], levels: Mapping[str, Real]) -> Callable[[Any], Any]:
+    """Return what clones a layer, with other quantizers where one was chosen."""
+    import qkeras
+
+    def clone(layer: Any) -> Any:
+        choice = choices.get(layer.name)
+        if choice is None:
+            return type(layer).from_config(layer.get_config())
+        rectifier = None
+        if layer.name in levels:
+            rectifier = _rectifier(levels[layer.name], choice.activations)
+        kind = _matrix(layer)
+        if kind is None:
+            return qkeras.QActivation(rectifier, name=layer.name)
+        config = {k: v for k, v in layer.get_config().items() if not k.endswith(("_quantizer", "_range"))}
+        config.pop("quantization_config", None)
+        kernel, *bias = layer.get_weights()
+        which = "depthwise_quantizer" if kind == "QDepthwiseConv2D" else "kernel_quantizer"
+        config[which] = _weights(kernel, choice)
+        if bias:
+            config["bias_quantizer"] = _integers(bias[0], _BIAS_BITS)
+        if rectifier is not None:
+            config["activation"] = rectifier
+        return getattr(qkeras, kind)(**config)
+
+    return clone
+
+
+def _weights(kernel: Real, choice: Choice) -> Any:
+    """Return the quantizer of weights."""
+    from qkeras import binary
+
+    from fpgaq.quantize.quantizers import PowerOfTwo, TernaryWeights
+
+    if choice.format == "ternary":
+        return TernaryWeights()
+    if choice.format == "binary":
+        return binary(alpha="auto_po2")
+    return PowerOfTwo(choice.weights) if choice.format == "pot" else _integers(kernel, choice.weights)
+
+
+def _integers(values: Real, bits: int) -> Any:
+    """Return the signed quantizer whose range fits best."""
+    from qkeras import quantized_bits
+
+    def error(integer: int) -> float:
+        step = 2.0 ** (integer + 1 - bits)
+        rounded = np.clip(np.rint(values / step), -(2 ** (bits - 1)), 2 ** (bits - 1) - 1) * step
+        return float(np.mean((rounded - values) ** 2))
+
+    return quantized_bits(bits, min(_ranges(values), key=error), alpha=1)
+
+
+def _rectifier(values: Real, bits: int) -> Any:
+    """Return the rectifier whose range fits best."""
+    from qkeras import quantized_relu
+
+    def error(integer: int) -> float:
+        step = 2.0 ** (integer - bits)
+        rounded = np.clip(np.rint(values / step), 0, 2**bits - 1) * step
+        return float(np.mean((rounded - values) ** 2))
+
+    return quantized_relu(bits, min(_ranges(values), key=error))
+
+
+def _ranges(values: Real) -> range:
+    """Return the exponents of ranges to try: from one that holds everything down to a sixteenth of it."""
+    most = float(np.max(np.abs(values), initial=0.0))
+    top = math.ceil(math.log2(most)) if most > 0 else 0
+    return range(top, top - 5, -1)

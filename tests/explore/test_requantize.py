@@ -1,0 +1,71 @@
+"""Models with other quantizers: the right ones, ranges that fit, and weights that stay."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from qkeras import QActivation, QDense, quantized_bits, quantized_relu
+
+from fpgaq.errors import ModelError
+from fpgaq.explore.requantize import Choice, requantized
+
+
+def network() -> keras.Model:
+    """Keras and QKeras layers, rectifiers in layers and behind them, and one layer that is neither."""
+    keras.utils.set_random_seed(1)
+    return keras.Sequential(
+        [
+            keras.Input((6,), name="x"),
+            keras.layers.Dense(8, activation="relu", name="a"),
+            QDense(8, kernel_quantizer=quantized_bits(6, 1, alpha=1), name="b"),
+            QActivation(quantized_relu(6, 2), name="b_relu"),
+            keras.layers.Dropout(0.1, name="drop"),
+            keras.layers.Dense(4, name="c"),
+            keras.layers.Activation("softmax", name="head"),
+        ]
+    )
+
+
+X = np.random.default_rng(0).normal(size=(200, 6)).astype("float32")
+
+
+@pytest.mark.parametrize("format_", ["int", "pot", "ternary", "binary"])
+def test_every_layer_gets_the_quantizers(format_: str) -> None:
+    model = network()
+    found = requantized(model, Choice(format_, {"ternary": 2, "binary": 1}.get(format_, 4), 5), X)
+    assert [type(layer).__name__ for layer in found.layers] == [
+        *("QDense", "QDense", "QActivation", "Dropout", "QDense", "Activation")
+    ]
+    assert found.get_layer("a").activation.bits == found.get_layer("b_relu").activation.bits == 5
+    for old, new in zip(model.get_weights(), found.get_weights(), strict=True):
+        assert np.array_equal(old, new)
+    for name in "abc":
+        layer = found.get_layer(name)
+        kernel = np.asarray(layer.kernel_quantizer_internal(layer.kernel))
+        assert len(np.unique(np.abs(kernel))) <= 2**4
+    assert found.predict(X, verbose=0).shape == (200, 4)
+
+
+def test_many_bits_change_nothing_much() -> None:
+    keras.utils.set_random_seed(2)
+    layers = [keras.layers.Dense(8, activation="relu"), keras.layers.ReLU(), keras.layers.Dense(4)]
+    model = keras.Sequential([keras.Input((6,)), *layers])
+    found = requantized(model, Choice("int", 16, 16), X)
+    assert np.abs(found.predict(X, verbose=0) - model.predict(X, verbose=0)).max() < 0.02
+
+
+def test_one_layer_alone() -> None:
+    model = network()
+    found = requantized(model, {"b": Choice("int", 3, 2)}, X)
+    assert [type(layer).__name__ for layer in found.layers][:3] == ["Dense", "QDense", "QActivation"]
+    assert found.get_layer("b").kernel_quantizer_internal.bits == 3
+    assert found.get_layer("b_relu").activation.bits == 2
+
+
+def test_what_has_no_matrix_is_named() -> None:
+    with pytest.raises(ModelError, match="layer 'drop' has no matrix; layers with one are a, b, c"):
+        requantized(network(), {"drop": Choice("int", 4, 4)}, X)
+    empty = keras.Sequential([keras.Input((6,)), keras.layers.Dropout(0.1)], name="empty")
+    with pytest.raises(ModelError, match="model 'empty' has no layer with a matrix"):
+        requantized(empty, Choice("int", 4, 4), X)
