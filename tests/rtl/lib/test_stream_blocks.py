@@ -258,7 +258,8 @@ def write(folder: Path, blocks: list[Instance], modules: list[Module]) -> list[P
     texts = {m.name: str(m) for m in modules}
     texts |= {"delay_line": DELAY_LINE, "throttle": THROTTLE, "diamond": DIAMOND}
     texts |= {"blocks": f"module blocks (\n    {ports}\n);\n    {body}\nendmodule\n"}
-    texts |= {name: (LIBRARY / f"{name}.sv").read_text() for name in BLOCKS if name != "softmax_vector"}
+    library = ("table_bit", *(name for name in BLOCKS if name != "softmax_vector"))
+    texts |= {name: (LIBRARY / f"{name}.sv").read_text() for name in library}
     for name, text in texts.items():
         (folder / f"{name}.sv").write_text(text)
     return [folder / f"{name}.sv" for name in texts]
