@@ -35,8 +35,8 @@ MINIMUM_ACCURACY = {
 ALIKE = ("digits_binary", "digits_codebook", "digits_mixed", "digits_pot", "digits_ternary")
 #: Designs whose training takes minutes; the tests build a small variant, `make designs` the real one.
 SMALL = ("mnist_cnn", "recurrent", "residual_cnn", "timeseries_conv1d")
-#: Designs whose layers go through all gates in a test of their own (tests/hls/test_recurrent_layers.py).
-LATER = ("recurrent",)
+#: Designs whose layers go through all gates in tests of their own (tests/hls, tests/cosim/test_gated_prediction.py).
+LATER = ("digits_gated", "recurrent")
 #: Number formats that the report of a design names, layer by layer.
 FORMATS = {
     "digits_binary": ["binary", "binary", "binary"],
