@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from fpgaq.estimate.counts import ALL_BITS, Counts, Device
 from fpgaq.estimate.tables import table_luts
-from fpgaq.estimate.wires import KNOWN, Bits, Wires, both_live, known, passed_bits
+from fpgaq.estimate.wires import KNOWN, Bits, Wires, both_live, known
 from fpgaq.rtl.datapath import (
     Cast,
     Constant,
@@ -27,7 +27,9 @@ from fpgaq.rtl.datapath import (
     Sum,
     interval_width,
 )
+from fpgaq.rtl.emit_adder import passed_low_bits
 from fpgaq.rtl.emit_datapath import unread_bits
+from fpgaq.rtl.emit_staircase import table_codes
 from fpgaq.rtl.pipeline import Schedule
 
 
@@ -78,12 +80,12 @@ class _Counting:
         if not needed or isinstance(op, (Source, Constant)):
             return
         stage, logic = self.schedule.stage[node], self.counts.logic
-        for kind, amount, read in self._logic(node, op, made[0], needed[-1] + 1):
+        for kind, amount, read in self._logic(node, op, needed[-1] + 1):
             logic[kind] += amount
             self.read(read, stage)
 
-    def _logic(self, node: int, op: Op, first: int, end: int) -> Iterator[tuple[str, float, Bits]]:
-        """Tell kinds of logic, how much of it there is, and the bits that it reads, for result bits [first, end)."""
+    def _logic(self, node: int, op: Op, end: int) -> Iterator[tuple[str, float, Bits]]:
+        """Tell kinds of logic, how much of it there is, and the bits that it reads, for result bits below `end`."""
         if isinstance(op, Sum):
             yield from self._sum(node, op, end)
         elif isinstance(op, Max0):
@@ -120,7 +122,7 @@ class _Counting:
             (term,) = adder.terms
             yield "inverted", 1, [self.wires.bits[term.node][-1]]
             return
-        through = passed_bits(adder, width)
+        through = passed_low_bits(adder, width)
         operands = [self.wires.range(Ref(t.node, t.shift), through, end) for t in adder.terms]
         read = [bit for operand in operands for bit in operand]
         live = both_live(operands)
@@ -198,8 +200,8 @@ class _Counting:
     def _stair(self, node: int, op: Stair) -> Iterator[tuple[str, float, Bits]]:
         bits, width = self.wires.whole(op.x), self.path.width(node)
         if op.table:
-            values = _table(op, len(bits), self.path.signed(op.x.node))
-            yield "tables", table_luts(values, width), bits
+            codes = table_codes(op, len(bits), self.path.signed(op.x.node))
+            yield "tables", table_luts(codes, width), bits
             return
         yield "comparators", len(op.thresholds) * len(known(bits)), bits
         yield "chosen_codes", (len(op.thresholds) - 1) * width, []
@@ -242,14 +244,5 @@ class _Counting:
 
 
 def _known_sums(live: Sequence[int]) -> int:
-    """Return the bits of a sum of three that that no operand has, and at most one the bit below, which are known."""
+    """Return the bits of a sum of three that no operand has, and at most one the bit below, which are known."""
     return sum(here == 0 and below <= 1 for below, here in itertools.pairwise(live))
-
-
-def _table(op: Stair, bits: int, signed: bool) -> list[int]:
-    """Return the code for every word of the operand."""
-    codes = []
-    for word in range(1 << bits):
-        value = word - (1 << bits) if signed and word >> (bits - 1) else word
-        codes.append(op.codes[sum(value >= t for t in op.thresholds)])
-    return codes

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fpgaq.cmvm import Adder
 from fpgaq.ir.types import Rounding
 from fpgaq.rtl.datapath import Cast, Constant, Datapath, Limit, Ref, Sum, interval_width
+from fpgaq.rtl.emit_adder import passed_low_bits
 
 #: A bit that is known; other bits are numbered from 0.
 KNOWN = -1
@@ -84,7 +85,7 @@ class Wires:
         if adder.lifts:
             (term,) = adder.terms
             return self.range(Ref(term.node, term.shift), 0, min(width, term.shift + len(self.bits[term.node]) - 1))
-        through = passed_bits(adder, width)
+        through = passed_low_bits(adder, width)
         first = min(adder.terms, key=lambda t: t.shift)
         if through <= first.shift:
             return [KNOWN] * through
@@ -93,15 +94,6 @@ class Wires:
     def _new(self, node: int) -> int:
         self.made_by.append(node)
         return len(self.made_by) - 1
-
-
-def passed_bits(adder: Adder, width: int) -> int:
-    """Return the low bits of a sum in which one operand, a positive one, lives alone, or none does."""
-    lows = sorted((t.shift, t.negative) for t in adder.terms)
-    if adder.constant:
-        lows = sorted([*lows, ((adder.constant & -adder.constant).bit_length() - 1, False)])
-    alone = len(lows) > 1 and not lows[0][1]
-    return min(lows[1][0] if alone else lows[0][0], width - 1)
 
 
 def clamps(op: Cast) -> bool:

@@ -38,7 +38,7 @@ def addition(signals: Signals, node: int, adder: Adder, stage: int, unread: int)
     lowest = [t.shift for t in adder.terms]
     if adder.constant:
         lowest.append((adder.constant & -adder.constant).bit_length() - 1)
-    through = _passed_low_bits(adder, lowest, width)
+    through = passed_low_bits(adder, width)
     above = _extensions(signals, adder)
     operands = [
         _Operand(signals.bits(Ref(t.node, t.shift), width, through, stage, extension), t.shift, t.negative)
@@ -106,14 +106,13 @@ def _formula(signals: Signals, adder: Adder, stage: int) -> str:
     return " ".join(parts).removeprefix("+ ")
 
 
-def _passed_low_bits(adder: Adder, lowest: list[int], width: int) -> int:
-    """Return the low bits in which one positive operand lives alone, or none does."""
-    if len(lowest) < 2:
-        return min(lowest[0], width - 1)
-    order = sorted(range(len(lowest)), key=lowest.__getitem__)
-    first = order[0]
-    negative = first < len(adder.terms) and adder.terms[first].negative
-    return min(lowest[first] if negative else lowest[order[1]], width - 1)
+def passed_low_bits(adder: Adder, width: int) -> int:
+    """Return the low bits of a sum in which one positive operand lives alone, or none does."""
+    lows = sorted((t.shift, t.negative) for t in adder.terms)
+    if adder.constant:
+        lows = sorted([*lows, ((adder.constant & -adder.constant).bit_length() - 1, False)])
+    alone = len(lows) > 1 and not lows[0][1]
+    return min(lows[1][0] if alone else lows[0][0], width - 1)
 
 
 def _assigned(target: str, name: str, width: int, operands: list[_Operand], unread: int) -> str:

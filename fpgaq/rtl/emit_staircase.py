@@ -18,12 +18,10 @@ def stair(name: str, width: int, x: Operand, op: Stair) -> list[str]:
     text, bits, signed = x
     lines = [f"logic {vector(bits)}{name}_v;", f"assign {name}_v = {text};"]
     if op.table:
-        values = np.arange(1 << bits)
-        values[1 << (bits - 1) :] -= signed << bits
-        codes = np.asarray(op.codes)[np.searchsorted(op.thresholds, values, side="right")]
+        codes = table_codes(op, bits, signed)
         # A table for each bit of the result, which is a LUT or a few of them.
         for bit in range(width):
-            ones = sum((int(code) >> bit & 1) << k for k, code in enumerate(codes))
+            ones = sum((code >> bit & 1) << k for k, code in enumerate(codes))
             table = f"{name}_table_{bit}"
             lines.append(f"localparam logic [{(1 << bits) - 1}:0] {table} = {1 << bits}'h{ones:x};")
             lines.append(f"assign {name}{f'[{bit}]' if width > 1 else ''} = {table}[{name}_v];")
@@ -34,6 +32,14 @@ def stair(name: str, width: int, x: Operand, op: Stair) -> list[str]:
         limit = constant(threshold, bits)
         parts.append(f"({value} >= {f'$signed({limit})' if signed else limit}) ? {constant(code, width)} : ")
     return [*lines, f"assign {name} = {''.join(parts)}{constant(op.codes[0], width)};"]
+
+
+def table_codes(op: Stair, bits: int, signed: bool) -> list[int]:
+    """Return the code of a staircase for every word of its operand, which has so many bits."""
+    values = np.arange(1 << bits)
+    values[1 << (bits - 1) :] -= signed << bits
+    codes: list[int] = np.asarray(op.codes)[np.searchsorted(op.thresholds, values, side="right")].tolist()
+    return codes
 
 
 def probe(name: str, x: Operand, bits: Sequence[str], thresholds: Sequence[int]) -> list[str]:
