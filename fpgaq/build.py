@@ -54,9 +54,8 @@ def build_design(folder: Path, output: Path | None, progress: Progress) -> tuple
         with progress.phase("load", "loading the model"):
             model = load_model(config.model)
         runtime.result()
-    options = Options(**config.model_dump(include=set(Options.model_fields)))
     target = output or Path("build") / name
-    return build_model(model, name, options, target, progress), target
+    return build_model(model, name, config.options, target, progress), target
 
 
 def build_model(model: Any, name: str, options: Options, output: Path, progress: Progress) -> Report:

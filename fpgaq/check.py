@@ -9,18 +9,14 @@ from rich.console import Console
 from rich.table import Table
 
 from fpgaq.build import gate_inputs
-from fpgaq.config import Options, load_design
+from fpgaq.config import Options, load_trained_design
 from fpgaq.conversion import lower
-from fpgaq.errors import ConfigError
 
 
 def check_design(folder: Path, console: Console) -> int:
     """Check the model of a design folder, which must have been trained."""
-    config = load_design(folder)
-    if not config.model.is_file():
-        raise ConfigError(f"{config.model} does not exist yet; run `fpgaq build {folder}` once, or train it")
-    options = Options(**config.model_dump(include=set(Options.model_fields)))
-    return check_file(config.model, None, config.name or folder.resolve().name, options, console)
+    config = load_trained_design(folder)
+    return check_file(config.model, None, config.name or folder.resolve().name, config.options, console)
 
 
 def check_file(path: Path, weights: Path | None, name: str, options: Options, console: Console) -> int:

@@ -116,6 +116,11 @@ class DesignConfig(Options):
     train: Path = Field(Path("train.py"), description="script that writes the model file")
     name: str | None = Field(None, description="name of the design and its top module (default: the folder's name)")
 
+    @property
+    def options(self) -> Options:
+        """The options of the conversion."""
+        return Options(**self.model_dump(include=set(Options.model_fields)))
+
 
 def make_options(values: dict[str, Any]) -> Options:
     """Validate options given in Python or on the command line.
@@ -148,6 +153,20 @@ def load_design(folder: Path) -> DesignConfig:
         if (value := getattr(config, key)) is not None
     }
     return config.model_copy(update=resolved)
+
+
+def load_trained_design(folder: Path) -> DesignConfig:
+    """Read ``design.yaml`` of a design folder whose model is there.
+
+    Raises
+    ------
+    ConfigError
+        If it is not.
+    """
+    config = load_design(folder)
+    if not config.model.is_file():
+        raise ConfigError(f"{config.model} does not exist yet; run `fpgaq build {folder}` once, or train it")
+    return config
 
 
 def _validated(kind: type[Any], values: dict[str, Any], what: str) -> Any:

@@ -9,9 +9,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from fpgaq.config import Options, load_design
+from fpgaq.config import Options, load_trained_design
 from fpgaq.design import Design
-from fpgaq.errors import ConfigError
 from fpgaq.estimate.estimate import Estimate, Figure, Resources, estimate
 
 _COLUMNS = {"LUT": "lut", "FF": "ff", "DSP": "dsp", "BRAM18": "bram18", "LUTRAM": "lutram"}
@@ -45,11 +44,8 @@ def _design(target: Path, weights: Path | None, options: Options) -> Design:
         return lower(load_model(target, weights), target.stem, options, Path("unused"))
     if not (target / "design.yaml").is_file():
         return Design.load(target)
-    config = load_design(target)
-    if not config.model.is_file():
-        raise ConfigError(f"{config.model} does not exist yet; run `fpgaq build {target}` once, or train it")
-    given = Options(**config.model_dump(include=set(Options.model_fields)))
-    return lower(load_model(config.model), config.name or target.resolve().name, given, Path("unused"))
+    config = load_trained_design(target)
+    return lower(load_model(config.model), config.name or target.resolve().name, config.options, Path("unused"))
 
 
 def _table(found: Estimate, clock_period: float) -> Table:

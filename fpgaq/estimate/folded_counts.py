@@ -17,6 +17,7 @@ from fpgaq.ir.types import FixedType, IntArray
 from fpgaq.rtl.datapath import interval_width
 from fpgaq.rtl.folded_forms import FoldedForm, Product
 from fpgaq.rtl.folded_matrix import FoldedMatrix
+from fpgaq.rtl.rom import address_width
 
 
 def count_folded(folded: FoldedMatrix, device: Device, read: Sequence[int] | None = None) -> Counts:
@@ -42,7 +43,7 @@ def _count_sequence(counts: Counts, folded: FoldedMatrix, device: Device) -> Non
     """Count what says which weights and inputs are next, and what goes along with the products."""
     schedule = folded.schedule
     states = schedule.reuse, schedule.groups, schedule.beats
-    address, group, beat = (max((n - 1).bit_length(), 1) for n in states)
+    address, group, beat = map(address_width, states)
     steps = folded.ii if folded.pixels > 1 else 1
     tree = folded.latency - folded.ii - 4
     counts.ff += 1 + address + beat + group + (steps - 1).bit_length()

@@ -181,24 +181,25 @@ def _integers(values: Real, bits: int) -> Any:
     """Return the signed quantizer whose range fits best."""
     from qkeras import quantized_bits
 
-    def error(integer: int) -> float:
-        step = 2.0 ** (integer + 1 - bits)
-        rounded = np.clip(np.rint(values / step), -(2 ** (bits - 1)), 2 ** (bits - 1) - 1) * step
-        return float(np.mean((rounded - values) ** 2))
-
-    return quantized_bits(bits, min(_ranges(values), key=error), alpha=1)
+    return quantized_bits(bits, _best_range(values, bits - 1, -1), alpha=1)
 
 
 def _rectifier(values: Real, bits: int) -> Any:
     """Return the rectifier whose range fits best."""
     from qkeras import quantized_relu
 
+    return quantized_relu(bits, _best_range(values, bits, 0))
+
+
+def _best_range(values: Real, bits: int, least: int) -> int:
+    """Return the exponent of the range with the least squared error, for so many bits below it; `least` is 0 or -1."""
+
     def error(integer: int) -> float:
         step = 2.0 ** (integer - bits)
-        rounded = np.clip(np.rint(values / step), 0, 2**bits - 1) * step
+        rounded = np.clip(np.rint(values / step), least * 2**bits, 2**bits - 1) * step
         return float(np.mean((rounded - values) ** 2))
 
-    return quantized_relu(bits, min(_ranges(values), key=error))
+    return min(_ranges(values), key=error)
 
 
 def _ranges(values: Real) -> range:

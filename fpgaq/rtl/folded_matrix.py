@@ -15,7 +15,7 @@ from fpgaq.ir.types import FixedType, IntArray
 from fpgaq.rtl.folded_forms import FoldedForm, Product, folded_forms
 from fpgaq.rtl.folded_schedule import FoldedSchedule
 from fpgaq.rtl.input_bits import InputBits
-from fpgaq.rtl.rom import address_width, rom
+from fpgaq.rtl.rom import address_width, rom, rom_ports
 from fpgaq.rtl.unrolled_layer import stream_ports
 from fpgaq.rtl.verilog import Module, Port, instance
 
@@ -200,8 +200,8 @@ class FoldedMatrix:
             *self._decoders(multipliers),
             "",
             instance("folded_matrix", "engine", {**streams, **engine}, self._parameters()),
-            instance(f"{self.name}_weights", "weight_rom", _rom_ports("address", codes)),
-            instance(f"{self.name}_biases", "bias_rom", _rom_ports("group", "biases")),
+            instance(f"{self.name}_weights", "weight_rom", rom_ports("address", codes)),
+            instance(f"{self.name}_biases", "bias_rom", rom_ports("group", "biases")),
         ]
         return [
             rom(f"{self.name}_weights", self.weight_words(), self._word_width),
@@ -278,10 +278,6 @@ def _bits_of_inputs(bits: InputBits | None, count: int, width: int) -> list[str]
         *(f"    assign in_bits[{bits.count}*k+{b}] = {text};" for b, text in enumerate(texts)),
         "end",
     ]
-
-
-def _rom_ports(address: str, data: str) -> dict[str, str]:
-    return {"clk": "clk", "enable": "enable", "address": address, "data": data}
 
 
 def _pack(values: IntArray | Sequence[int], width: int) -> int:

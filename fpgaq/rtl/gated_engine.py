@@ -12,7 +12,7 @@ from fpgaq.ir.ops import GatedMatMul
 from fpgaq.ir.ops.gated import reach
 from fpgaq.ir.types import IntArray, signed_bits
 from fpgaq.rtl.gated_schedule import GatedSchedule, gated_schedule
-from fpgaq.rtl.rom import rom
+from fpgaq.rtl.rom import address_width, rom, rom_ports
 from fpgaq.rtl.unrolled_layer import stream_ports
 from fpgaq.rtl.verilog import Module, instance
 
@@ -115,7 +115,7 @@ class GatedEngine:
         """Return the ROMs and the engine, the layer itself last."""
         source, result, node, plan = self.source.type, self.matrix.type, self.matrix, self.schedule
         word, count = plan.inputs * self.weight_width, node.n_out.bit_length()
-        address, group = _address_width(plan.groups * plan.beats), _address_width(plan.groups)
+        address, group = address_width(plan.groups * plan.beats), address_width(plan.groups)
         module = Module(
             self.name,
             [
@@ -133,7 +133,7 @@ class GatedEngine:
             instance(
                 f"{self.name}_weights_{lane}",
                 f"weight_rom_{lane}",
-                _rom_ports(f"address[{lane * address}+:{address}]", f"weights[{lane * word}+:{word}]"),
+                rom_ports(f"address[{lane * address}+:{address}]", f"weights[{lane * word}+:{word}]"),
             )
             for lane in range(plan.lanes)
         ]
@@ -148,7 +148,7 @@ class GatedEngine:
             "",
             instance("gated_engine", "engine", {**streams, **engine}, self._parameters()),
             *roms,
-            instance(f"{self.name}_thresholds", "threshold_rom", _rom_ports("group", "thresholds")),
+            instance(f"{self.name}_thresholds", "threshold_rom", rom_ports("group", "thresholds")),
         ]
         return [
             *(rom(f"{self.name}_weights_{lane}", self.weight_words(lane), word) for lane in range(plan.lanes)),
@@ -170,14 +170,6 @@ class GatedEngine:
             "SUM_W": self.sum_width,
             "OUT_W": self.matrix.type.width,
         }
-
-
-def _rom_ports(address: str, data: str) -> dict[str, str]:
-    return {"clk": "clk", "enable": "enable", "address": address, "data": data}
-
-
-def _address_width(depth: int) -> int:
-    return max((depth - 1).bit_length(), 1)
 
 
 def _packed(values: IntArray, width: int) -> int:

@@ -42,6 +42,11 @@ def rom(name: str, words: Sequence[int], width: int) -> Module:
     return module
 
 
+def rom_ports(address: str, data: str) -> dict[str, str]:
+    """Return the connections of an instance."""
+    return {"clk": "clk", "enable": "enable", "address": address, "data": data}
+
+
 def address_width(depth: int) -> int:
     """Return the bits of an address."""
     return max((depth - 1).bit_length(), 1)
