@@ -19,7 +19,7 @@ from fpgaq.rtl.matrix_forms import matrix_forms
 
 _CONTROL = 40
 #: Shared adders were never less than 0.35 of those that nothing shares, for random matrices of 2 to 8 bits.
-_LEAST_SHARE = 0.2
+LEAST_SHARE = 0.2
 
 
 def cheapest_reuse(
@@ -54,7 +54,7 @@ def cheapest_reuse(
     cost, unshared = folded_cost(matrix, source, folded, levels), unshared_cost(matrix, source, adder_inputs)
     if cost >= unshared:
         return 1
-    if cost < _LEAST_SHARE * unshared:
+    if cost < LEAST_SHARE * unshared:
         return folded
     return folded if cost < unrolled_cost(matrix, source, adder_inputs) else 1
 

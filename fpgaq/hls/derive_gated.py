@@ -11,12 +11,14 @@ import numpy as np
 from hls4ml.model.types import NamedType
 
 from fpgaq.errors import ConfigError, ModelError
+from fpgaq.estimate.gated_choice import cheapest_gated_reuse, engine_of
 from fpgaq.frontend.dyadic import Dyadic
 from fpgaq.hls.freeze import to_hls
 from fpgaq.ir import ops
 from fpgaq.ir.node import Bounds, Operand
 from fpgaq.ir.ops.gated import reach
 from fpgaq.ir.types import FixedType, IntArray
+from fpgaq.rtl.delays import adder_inputs
 from fpgaq.rtl.gated_schedule import legal_reuse
 
 if TYPE_CHECKING:
@@ -77,23 +79,39 @@ def _thresholds(layer: Any, frac: int, high: Bounds) -> IntArray:
 
 
 def _reuse_factor(deriver: Deriver, layer: Any, node: ops.GatedMatMul) -> int:
-    """Return the reuse factor of a layer after checking that the engine has a schedule for it."""
-    config = layer.model.config
-    reuse = int(config.get_reuse_factor(layer))
+    """Return the reuse factor of a layer after checking that the engine has a schedule for it.
+
+    Under a wanted pace, if the layer has no reuse factor of its own, and with the strategy auto it is chosen: the
+    engine has to be fast enough when all gates are open.
+    """
+    config, source = layer.model.config, deriver.operands[node.inputs[0]]
     own = deriver.options.layers.get(layer.name)
     strategy = (own.strategy if own is not None else None) or deriver.options.strategy
-    wanted = {"unrolled": reuse == 1, "folded": reuse > 1, "auto": False, None: True}[strategy]
-    if not wanted:
+    reuse, legal = int(config.get_reuse_factor(layer)), legal_reuse(node.n_in, node.n_out)
+    operands, pace = adder_inputs(deriver.options.family), deriver.options.wanted_ii
+    if pace is not None and (own is None or own.reuse_factor is None):
+        allowed = [r for r in legal if r == 1 or engine_of(node, source, r).ii <= pace]
+        if strategy in ("folded", "unrolled"):
+            reuse = max(allowed) if strategy == "folded" else 1
+        else:
+            reuse = cheapest_gated_reuse(node, source, allowed, adder_inputs=operands)
+    elif strategy == "auto":
+        reuse = cheapest_gated_reuse(node, source, [r for r in legal if r <= reuse], adder_inputs=operands)
+    else:
+        _require_legal(layer, node, strategy, reuse, legal)
+    config.layer_name_rf[layer.name.lower()] = reuse
+    return reuse
+
+
+def _require_legal(layer: Any, node: ops.GatedMatMul, strategy: str | None, reuse: int, legal: list[int]) -> None:
+    if (strategy == "unrolled" and reuse > 1) or (strategy == "folded" and reuse == 1):
         raise ConfigError(
             f"layer {layer.name!r}: strategy {strategy} with reuse factor {reuse} is not available for a gated layer; "
-            "give it the strategy unrolled with reuse_factor 1, or folded with a larger one"
+            "give it the strategy unrolled with reuse_factor 1, or folded with a larger one, or auto"
         )
-    legal = legal_reuse(node.n_in, node.n_out)
     if reuse not in legal:
         nearest = [r for r in legal if r < reuse][-2:] + [r for r in legal if r > reuse][:2]
         raise ConfigError(
             f"layer {layer.name!r}: reuse factor {reuse} does not divide its gated {node.n_in}x{node.n_out} matrix; "
             f"legal neighbours are {', '.join(map(str, nearest))}"
         )
-    config.layer_name_rf[layer.name.lower()] = reuse
-    return reuse

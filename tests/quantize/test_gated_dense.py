@@ -20,6 +20,7 @@ from fpgaq.frontend.load import load_model
 from fpgaq.ir import FixedType, activity, golden
 from fpgaq.ir.ops import GatedMatMul
 from fpgaq.quantize.layers import GatedDense
+from fpgaq.report.content import layers
 
 UNSIGNED = "ufixed<6,2>"
 
@@ -207,7 +208,6 @@ def test_broken_variables_are_refused(variable: str, value: float, message: str)
     ("options", "message"),
     [
         ({"reuse_factor": 7}, r"layer 'g': reuse factor 7 does not divide .*legal neighbours are 1, 5, 10, 15"),
-        ({"strategy": "auto"}, "layer 'g': strategy auto with reuse factor 1 is not available for a gated layer"),
         ({"strategy": "folded"}, "layer 'g': strategy folded with reuse factor 1 is not available"),
         ({"strategy": "unrolled", "reuse_factor": 5}, "layer 'g': strategy unrolled with reuse factor 5"),
     ],
@@ -215,6 +215,32 @@ def test_broken_variables_are_refused(variable: str, value: float, message: str)
 def test_schedules_that_do_not_exist_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(FpgaqError, match=message):
         lowered(gated(), input_precision=UNSIGNED, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "reuse"),
+    [
+        ({"strategy": "auto"}, 1),
+        ({"strategy": "auto", "reuse_factor": 7}, 1),  # engines of many multipliers are larger
+        ({"strategy": "auto", "reuse_factor": 199}, 120),
+        ({"target_ii": 20}, 1),
+        ({"target_ii": 300}, 120),
+        ({"target_ii": 243}, 60),  # 120 takes 2 * 120 + 4 cycles when all gates are open
+        ({"target_ii": 300, "strategy": "unrolled"}, 1),
+        ({"target_ii": 20, "strategy": "folded"}, 6),
+        ({"target_ii": 300, "layers": {"g": {"reuse_factor": 24}}}, 24),
+    ],
+)
+def test_the_schedule_is_chosen(options: dict[str, Any], reuse: int) -> None:
+    model = sequential(GatedDense(12, name="g"), inputs=(10,), seed=1)
+    model.layers[-1].alpha.assign(3.0)
+    design = lowered(model, input_precision=UNSIGNED, **options)
+    node = design.graph.nodes["g"]
+    assert isinstance(node, GatedMatMul)
+    assert node.reuse == reuse
+    assert design.hardware.ii <= options.get("target_ii", design.hardware.ii)
+    (row,) = (row for row in layers(design, []) if row["module"].endswith("_g"))
+    assert (row["reuse"], "gated: reuse factor" in row["schedule"]) == (reuse, reuse > 1)
 
 
 def test_thresholds_are_floored_and_kept_in_reach() -> None:
