@@ -22,6 +22,17 @@ def load_labels(path: Path, graph: Graph, count: int) -> np.ndarray:
     """
     if len(graph.outputs) > 1:
         raise ConfigError(f"{path}: labels belong to one output, the model has several; leave them out")
+    return read_labels(path, count)
+
+
+def read_labels(path: Path, count: int) -> np.ndarray:
+    """Read the class labels of so many inputs, of a model that has one output.
+
+    Raises
+    ------
+    ConfigError
+        If there are more or fewer, or they are no integers.
+    """
     found = load_array(path)
     if isinstance(found, dict):
         raise ConfigError(f"{path}: labels are one array; give a .npy file")

@@ -59,7 +59,7 @@ def real_codes(graph: Graph, values: Any, what: str) -> Bundle:
     """
     arrays = unbundled(values, input_names(graph), what)
     codes = [
-        _real_codes(node, array, what if len(arrays) == 1 else f"{what}, input {node.name!r}")
+        rounded_codes(node, array, what if len(arrays) == 1 else f"{what}, input {node.name!r}")
         for node, array in zip(graph.inputs, arrays, strict=True)
     ]
     _require_equal_samples(codes, what)
@@ -74,7 +74,14 @@ def _require_equal_samples(arrays: Sequence[np.ndarray], what: str) -> None:
         )
 
 
-def _real_codes(node: Input, values: Any, what: str) -> IntArray:
+def rounded_codes(node: Input, values: Any, what: str) -> IntArray:
+    """Bring real values of one input to codes of its type.
+
+    Raises
+    ------
+    ConfigError
+        If shape or values do not fit.
+    """
     array = np.asarray(values)
     if array.dtype.kind not in "fiub":
         raise ConfigError(f"{what}: numbers are needed, not {array.dtype}")

@@ -18,8 +18,10 @@ MARKER = "report.json"
 
 
 @contextlib.contextmanager
-def building(output: Path) -> Iterator[Path]:
+def building(output: Path, marker: str = MARKER) -> Iterator[Path]:
     """Provide a temporary folder that becomes `output` when the block ends without an exception.
+
+    A folder that holds a file `marker` is one that this may replace.
 
     Raises
     ------
@@ -27,7 +29,7 @@ def building(output: Path) -> Iterator[Path]:
         If `output` is a file, cannot be written, holds something else, or another build works on it.
     """
     output = output.absolute()
-    _require_replaceable(output)
+    _require_replaceable(output, marker)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(output.parent / f".{output.name}.lock")
@@ -49,10 +51,10 @@ def building(output: Path) -> Iterator[Path]:
         lock.release()
 
 
-def _require_replaceable(output: Path) -> None:
+def _require_replaceable(output: Path, marker: str) -> None:
     if output.exists() and not output.is_dir():
         raise ConfigError(f"the output folder {output} is a file; choose another one")
-    if output.is_dir() and any(output.iterdir()) and not (output / MARKER).is_file():
+    if output.is_dir() and any(output.iterdir()) and not (output / marker).is_file():
         raise ConfigError(
             f"the output folder {output} holds something else than a build; choose another one or empty it"
         )

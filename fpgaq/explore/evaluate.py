@@ -67,7 +67,7 @@ def _figures(task: Task, point: Point) -> dict[str, str]:
     calibration = np.asarray(load_array(task.calibration))
     model = requantized(load_model(task.model), point.choice, calibration)
     if task.epochs and task.calibration_labels is not None:
-        _train(model, calibration, np.load(task.calibration_labels), task.epochs)
+        train(model, calibration, np.load(task.calibration_labels), task.epochs)
     with tempfile.TemporaryDirectory() as folder:
         from fpgaq.config import make_options
 
@@ -87,7 +87,8 @@ def _figures(task: Task, point: Point) -> dict[str, str]:
     }
 
 
-def _train(model: Any, x: np.ndarray, y: np.ndarray, epochs: int) -> None:
+def train(model: Any, x: np.ndarray, y: np.ndarray, epochs: int) -> None:
+    """Train a model of scores of classes, always the same way."""
     import keras
 
     keras.utils.set_random_seed(0)

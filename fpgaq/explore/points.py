@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fpgaq.errors import ConfigError
-from fpgaq.explore.requantize import FORMATS, Choice
+from fpgaq.explore.requantize import Choice, widths
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,8 @@ def grid(
     """
     points = []
     for format_, bits, activation, factor in itertools.product(formats, weights, activations, reuse):
-        fixed = {"ternary": 2, "binary": 1}.get(format_)
-        if fixed is None and format_ in FORMATS:
-            points.append(Point(format_, bits, activation, factor))
-        else:
-            points.append(Point(format_, fixed or bits, activation, factor))
+        allowed = widths(format_)
+        points.append(Point(format_, allowed[0] if len(allowed) == 1 else bits, activation, factor))
         _ = points[-1].choice  # what does not exist is refused before anything runs
         if factor < 1:
             raise ConfigError(f"reuse: {factor} is no reuse factor; use 1 or more")

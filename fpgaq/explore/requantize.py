@@ -17,10 +17,8 @@ from numpy.typing import NDArray
 
 from fpgaq.errors import ConfigError, ModelError
 
-#: Formats of weights, and whether the number of bits is free.
-FORMATS = {"int": True, "pot": True, "ternary": False, "binary": False}
-_LEAST_BITS = {"int": 2, "pot": 2}
-_MOST_BITS = {"int": 16, "pot": 6}
+#: Formats of weights, and the bits that they can have at least and at most.
+FORMATS = {"int": (2, 16), "pot": (2, 6), "ternary": (2, 2), "binary": (1, 1)}
 _BIAS_BITS = 8
 _CALIBRATION = 512
 #: Keras' layers with a matrix, and what becomes of each.
@@ -30,6 +28,7 @@ _MATRICES = {
     "Dense": "QDense",
     "DepthwiseConv2D": "QDepthwiseConv2D",
 }
+_KERNEL_QUANTIZERS = ("kernel_quantizer", "depthwise_quantizer")
 _ACTIVATIONS = ("Activation", "QActivation", "ReLU")
 
 Real = NDArray[np.float64]
@@ -52,13 +51,27 @@ class Choice:
     activations: int
 
     def __post_init__(self) -> None:
-        if self.format not in FORMATS:
-            raise ConfigError(f"format {self.format!r} is unknown; known are {', '.join(FORMATS)}")
-        least, most = _LEAST_BITS.get(self.format, 1), _MOST_BITS.get(self.format, 16)
-        if not least <= self.weights <= most:
-            raise ConfigError(f"weights of {self.weights} bits in format {self.format}; use {least} to {most}")
+        allowed = widths(self.format)
+        if self.weights not in allowed:
+            raise ConfigError(
+                f"weights of {self.weights} bits in format {self.format}; use {allowed[0]} to {allowed[-1]}"
+            )
         if not 1 <= self.activations <= 16:
             raise ConfigError(f"activations of {self.activations} bits; use 1 to 16")
+
+
+def widths(format_: str) -> range:
+    """Return the numbers of bits that weights of a format may have.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such format.
+    """
+    if format_ not in FORMATS:
+        raise ConfigError(f"format {format_!r} is unknown; known are {', '.join(FORMATS)}")
+    least, most = FORMATS[format_]
+    return range(least, most + 1)
 
 
 def requantized(model: Any, choices: Choice | Mapping[str, Choice], calibration: Real) -> Any:
@@ -80,7 +93,7 @@ def requantized(model: Any, choices: Choice | Mapping[str, Choice], calibration:
     """
     import keras
 
-    names = [layer.name for layer in model.layers if _matrix(layer)]
+    names = matrices(model)
     if not names:
         raise ModelError(f"model {model.name!r} has no layer with a matrix: there is nothing to choose bits for")
     by_name = dict.fromkeys(names, choices) if isinstance(choices, Choice) else dict(choices)
@@ -88,13 +101,41 @@ def requantized(model: Any, choices: Choice | Mapping[str, Choice], calibration:
     if unknown:
         raise ModelError(f"layer {sorted(unknown)[0]!r} has no matrix; layers with one are {', '.join(names)}")
     current = _by_layer(model, by_name)
-    levels = _outputs(
+    levels = layer_outputs(
         model, [layer for layer in model.layers if layer.name in current and _rectifies(layer)], calibration
     )
     copy = keras.models.clone_model(model, clone_function=_cloning(current, levels))
     for layer, new in zip(model.layers, copy.layers, strict=True):
         new.set_weights(layer.get_weights())
     return copy
+
+
+def free_kernels(model: Any) -> Any:
+    """Return a copy of a requantized model that computes with kernels as they are, for others to be put in."""
+    import keras
+
+    def clone(layer: Any) -> Any:
+        config = layer.get_config()
+        return type(layer).from_config({**config, **{key: None for key in _KERNEL_QUANTIZERS if key in config}})
+
+    copy = keras.models.clone_model(model, clone_function=clone)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def matrices(model: Any) -> list[str]:
+    """Return the names of the layers that have a choice."""
+    return [layer.name for layer in model.layers if _matrix(layer)]
+
+
+def quantized_kernels(model: Any) -> dict[str, Real]:
+    """Return the kernels that a requantized model computes with, by layer."""
+    found = {}
+    for layer in model.layers:
+        if _matrix(layer):
+            quantizer = next(q for key in _KERNEL_QUANTIZERS if (q := getattr(layer, f"{key}_internal", None)))
+            found[layer.name] = np.asarray(quantizer(layer.weights[0]), np.float64)
+    return found
 
 
 def _by_layer(model: Any, by_name: Mapping[str, Choice]) -> dict[str, Choice]:
@@ -124,7 +165,7 @@ def _rectifies(layer: Any) -> bool:
     return name in ("relu", "quantized_relu") and (type(layer).__name__ in _ACTIVATIONS or _matrix(layer) is not None)
 
 
-def _outputs(model: Any, layers: list[Any], calibration: Real) -> dict[str, Real]:
+def layer_outputs(model: Any, layers: list[Any], calibration: Real) -> dict[str, Real]:
     """Return what calibration data make of some layers."""
     import keras
 
