@@ -23,7 +23,7 @@ QUANTIZED = {
         state_quantizer=binary(alpha=1), **o,
     ),
     "qlstm": lambda **o: QLSTM(
-        **{"units": 3, **_Q, **_GATES, "recurrent_quantizer": ternary(alpha=1), "state_quantizer": bits(5, 1)}, **o
+        **{"units": 3, **_Q, **_GATES, "recurrent_quantizer": ternary(alpha=1), "state_quantizer": bits(5, 1), **o}
     ),
     "qgru": lambda **o: QGRU(
         **{"units": 3, **_Q, **_GATES, "recurrent_quantizer": bits(3), "state_quantizer": bits(5)}, **o

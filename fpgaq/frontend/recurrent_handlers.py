@@ -113,6 +113,9 @@ def _parameters(layer: Any, gates: int) -> LayerDict:
         found[f"{prefix}weight_exact"] = quantized is not None
         found[f"{prefix}weight_data"] = to_numpy(values) if quantized is None else quantized.codes.reshape(values.shape)
         found[f"{prefix}scale"] = None if quantized is None else quantized.scale
+        if quantized is not None and quantized.format is not None:
+            found[f"{prefix}weight_format"] = quantized.format.to_json()
+            found[f"{prefix}weight_unit"] = quantized.unit.tolist()
     return found
 
 

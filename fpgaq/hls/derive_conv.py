@@ -87,7 +87,6 @@ def lower_depthwise(deriver: Deriver, layer: Any) -> None:
     geometry = Geometry.of_layer(layer, "filt", len(layer.get_input_variable().shape) - 1)
     windows = emit_windows(deriver, layer, geometry)
     channels = int(layer.get_attr("n_chan"))
-    layer.set_attr("weight_format", None)  # the zeros are in few formats
 
     def as_matrix(codes: IntArray) -> IntArray:
         filters = codes.reshape(-1, channels, 1)

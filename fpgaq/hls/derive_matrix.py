@@ -73,8 +73,9 @@ def lower_matrix(
         weight=as_matrix(weight.codes << (frac - x.type.frac - weight.frac)),
         weight_frac=frac - x.type.frac,
         bias=bias.codes << (frac - bias.frac),
+        present=_present(as_matrix(np.ones_like(weight.codes))),
     )
-    node = dataclasses.replace(node, **_stored_format(layer, weight, node))
+    node = dataclasses.replace(node, **stored_format(layer, "weight", weight, node.weight_frac, node.n_out))
     node = dataclasses.replace(node, reuse=_reuse_factor(deriver, layer, node, legal(node.n_in, node.n_out)))
     accumulator = FixedType.from_interval(*node.infer([x]).hull, frac)
     cast = _accumulator_cast(layer, accumulator)
@@ -99,14 +100,32 @@ def lower_matrix(
     deriver.finish(layer, node, None)
 
 
-def _stored_format(layer: Any, weight: Dyadic, node: ops.MatMul) -> dict[str, Any]:
-    """Return format and unit of a matrix, nothing where its weights have none."""
-    if not layer.get_attr("weight_format") or np.any(weight.values != layer.weights["weight"].data):
+def _present(ones: IntArray) -> IntArray:
+    """Return which elements of a matrix are weights, nothing where all are."""
+    return np.ones(0, np.int64) if ones.all() else ones
+
+
+def stored_format(layer: Any, what: str, weight: Dyadic, weight_frac: int, n_out: int) -> dict[str, Any]:
+    """Return format and unit of a matrix as parameters of an operation, nothing where its weights have none.
+
+    Parameters
+    ----------
+    layer : hls4ml layer
+    what : str
+        Name of its weights, which are not yet replaced by the frozen ones.
+    weight : Dyadic
+        The frozen ones.
+    weight_frac : int
+        Fraction bits of the weights of the operation.
+    n_out : int
+        Outputs of the matrix.
+    """
+    if not layer.get_attr(f"{what}_format") or np.any(weight.values != layer.weights[what].data):
         return {}
-    unit = dyadic.exact(layer.get_attr("weight_unit"))
-    finer = max(unit.frac - node.weight_frac, 0)
-    codes = unit.codes << (node.weight_frac + finer - unit.frac)
-    return {"format": formats.from_json(layer.get_attr("weight_format")), "unit": codes, "unit_frac": finer}
+    unit = dyadic.exact(layer.get_attr(f"{what}_unit"))
+    finer = max(unit.frac - weight_frac, 0)
+    codes = np.broadcast_to(unit.codes << (weight_frac + finer - unit.frac), n_out)  # a depthwise kernel has one
+    return {"format": formats.from_json(layer.get_attr(f"{what}_format")), "unit": codes, "unit_frac": finer}
 
 
 def _accumulator_cast(layer: Any, exact: FixedType) -> _Cast | None:

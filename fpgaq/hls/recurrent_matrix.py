@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fpgaq.frontend.dyadic import Dyadic
+from fpgaq.hls.derive_matrix import stored_format
 from fpgaq.hls.emitter import Emitter
 from fpgaq.hls.freeze import freeze_parameter
 from fpgaq.ir import ops
@@ -30,6 +31,8 @@ class RecurrentMatrix:
         Factor of every column, where the quantizer has one that is no power of two.
     reuse : int
         Reuse factor.
+    format : dict
+        Number format of the weights and its units, as `fpgaq.hls.derive_matrix.stored_format` returns them.
     """
 
     layer: str
@@ -37,6 +40,7 @@ class RecurrentMatrix:
     bias: Dyadic
     scale: Dyadic | None
     reuse: int
+    format: dict[str, Any]
 
     @property
     def frac(self) -> int:
@@ -59,10 +63,10 @@ class RecurrentMatrix:
         """
         x_frac = to.operands[source].type.frac
         frac = max(x_frac + self.frac, self.bias.frac, at_least)
-        weight, bias = self.weight.codes[:, columns], self.bias.codes[columns] << (frac - self.bias.frac)
+        bias = self.bias.codes[columns] << (frac - self.bias.frac)
         if self.scale is None:
-            return self._matmul(to, name, source, weight << (frac - x_frac - self.frac), bias, frac - x_frac)
-        codes = self._matmul(to, f"{name}_codes", source, weight, np.zeros_like(bias), self.weight.frac)
+            return self._matmul(to, name, source, columns, bias, frac - x_frac)
+        codes = self._matmul(to, f"{name}_codes", source, columns, np.zeros_like(bias), self.weight.frac)
         return to.emit(
             ops.Affine(
                 name=name,
@@ -75,17 +79,19 @@ class RecurrentMatrix:
             )
         )
 
-    def _matmul(self, to: Emitter, name: str, source: str, weight: IntArray, bias: IntArray, weight_frac: int) -> Node:
+    def _matmul(self, to: Emitter, name: str, source: str, columns: slice, bias: IntArray, weight_frac: int) -> Node:
+        finer = weight_frac - self.weight.frac
         return to.emit(
             ops.MatMul(
                 name=name,
                 inputs=(source,),
                 type=to.any_type(to.operands[source].type.frac + weight_frac),
                 layer=self.layer,
-                weight=weight,
+                weight=self.weight.codes[:, columns] << finer,
                 weight_frac=weight_frac,
                 bias=bias,
                 reuse=self.reuse,
+                **(self.format and self.format | {"unit": self.format["unit"][columns] << finer}),
             )
         )
 
@@ -109,6 +115,7 @@ def freeze_matrix(deriver: Deriver, layer: Any, prefix: str, variables: tuple[st
         for what in (f"{prefix}weight", f"{prefix}bias")
     }
     weight, bias = frozen.values()
+    format = stored_format(layer, f"{prefix}weight", weight, weight.frac, weight.codes.shape[1])
     scale, scaled = None, weight
     if layer.get_attr(f"{prefix}scale") is not None:
         what = f"{prefix}scale"
@@ -118,4 +125,4 @@ def freeze_matrix(deriver: Deriver, layer: Any, prefix: str, variables: tuple[st
         deriver.result.parameters[layer.name][f"{prefix}weight"] = scaled
     for (what, _), value, letter in zip(frozen.items(), (scaled, bias), variables, strict=True):
         deriver.set_weights(layer, what, value, letter)
-    return RecurrentMatrix(layer.name, weight, bias, scale, reuse)
+    return RecurrentMatrix(layer.name, weight, bias, scale, reuse, format)

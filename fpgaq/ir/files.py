@@ -17,7 +17,7 @@ from fpgaq.ir.types import FixedType, IntArray
 from fpgaq.quantize import formats
 from fpgaq.quantize.formats import WeightFormat
 
-SCHEMA = 2
+SCHEMA = 3
 
 
 def dumps(graph: Graph) -> str:

@@ -164,11 +164,13 @@ def _numbers(nodes: Iterable[Node]) -> Iterator[_Numbers]:
                 _title(node), np.ldexp(node.scale, -node.scale_frac), _without_zeros(node.scale), "scale as integer"
             )
         elif isinstance(node, (MatMul, GatedMatMul)):
-            values = np.ldexp(node.weight, -node.weight_frac)
+            there = node.is_weight if isinstance(node, MatMul) else np.ones(node.weight.shape, bool)
+            values = np.ldexp(node.weight[there], -node.weight_frac)
             if isinstance(node, MatMul) and node.format is not None:
-                yield _Numbers(_title(node), values, node.codes, f"code of {node.format.name}, {node.format.bits} bits")
+                code = f"code of {node.format.name}, {node.format.bits} bits"
+                yield _Numbers(_title(node), values, node.codes[there], code)
             else:
-                yield _Numbers(_title(node), values, _without_zeros(node.weight), "weight as integer")
+                yield _Numbers(_title(node), values, _without_zeros(node.weight[there]), "weight as integer")
 
 
 def _without_zeros(codes: IntArray) -> IntArray:

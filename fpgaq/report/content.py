@@ -181,10 +181,14 @@ def busy_cycles(flow: Dataflow, block: Block) -> int:
 
 def _recurrent_matrix(scan: Scan) -> MatMul:
     """Return all that the states of a recurrent layer are multiplied with as one matrix."""
-    first, *others = (node for node in scan.step.nodes.values() if isinstance(node, MatMul))
-    frac = max(node.weight_frac for node in (first, *others))
-    weight = np.hstack([node.weight << (frac - node.weight_frac) for node in (first, *others)])
-    return dataclasses.replace(first, weight=weight, weight_frac=frac, format=None)
+    parts = [node for node in scan.step.nodes.values() if isinstance(node, MatMul)]
+    frac, finer = (max(values) for values in zip(*((n.weight_frac, n.unit_frac) for n in parts), strict=True))
+    weight = np.hstack([node.weight << (frac - node.weight_frac) for node in parts])
+    plain = dataclasses.replace(parts[0], weight=weight, weight_frac=frac, format=None)
+    if parts[0].format is None or any(node.format != parts[0].format for node in parts):
+        return plain
+    unit = np.hstack([node.unit << (frac - node.weight_frac + finer - node.unit_frac) for node in parts])
+    return dataclasses.replace(plain, format=parts[0].format, unit=unit, unit_frac=finer)
 
 
 def _has_weights(hardware: LayerHardware) -> bool:
@@ -199,7 +203,7 @@ def _storage(matrix: Weighted | None) -> dict[str, Any]:
     if matrix is None:
         return {"format": None, "format_bits": None, "storage_bits": 0}
     if isinstance(matrix, MatMul) and matrix.format is not None:
-        bits = matrix.format.bits * matrix.weight.size + matrix.format.table_bits
+        bits = matrix.format.bits * _weights(matrix).size + matrix.format.table_bits
         return {"format": str(matrix.format), "format_bits": matrix.format.bits, "storage_bits": int(bits)}
     bits = _weight_type(matrix).width
     return {"format": None, "format_bits": bits, "storage_bits": int(bits * _weights(matrix).size)}
@@ -223,6 +227,9 @@ def _left_out(hardware: LayerHardware) -> list[dict[str, str]]:
 
 
 def _weights(node: Weighted) -> np.ndarray:
+    """Return the weights of a layer; zeros between the channels of a depthwise convolution are none."""
+    if isinstance(node, MatMul):
+        return node.weight[node.is_weight]
     return node.scale if isinstance(node, Affine) else node.weight
 
 

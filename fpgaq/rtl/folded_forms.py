@@ -144,6 +144,8 @@ def code(matrix: MatMul) -> Coded | str:
     """Return the codes of a matrix, and why there are none that one decoder for all outputs can read."""
     if matrix.format is None:
         return "the weights have no number format"
+    if not matrix.is_weight.all():
+        return "the matrix has zeros that are no weights"
     odd = matrix.unit // (matrix.unit & -matrix.unit)
     factor = int(odd[0])
     if np.any(odd != factor):

@@ -6,6 +6,7 @@ A format may suggest sums that come out cheaper, such as one sum of inputs for e
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -66,7 +67,10 @@ def matrix_forms(
 def _planes(matrix: MatMul) -> Planes | None:
     if matrix.format is None or np.any(matrix.unit & ((1 << matrix.unit_frac) - 1)):
         return None
-    return matrix.format.planes(matrix.levels)
+    there = matrix.is_weight
+    # A zero that is no weight need not be in the format: any level stands for it, and it is in no plane.
+    found = matrix.format.planes(np.where(there, matrix.levels, matrix.levels[there][0])) if there.any() else None
+    return None if found is None else dataclasses.replace(found, matrices=found.matrices * there)
 
 
 def _in_planes(

@@ -13,18 +13,21 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from keras_models import bits, lowered, sequential, stimuli
-from qkeras import QConv2D
-from spatial_models import IMAGE, SERIES, SHAPES, act, alone, conv, signed
+from keras_models import bits, lowered, sequential, stimuli, with_random_weights
+from qkeras import QConv2D, binary, quantized_po2, ternary
+from spatial_models import IMAGE, SERIES, SHAPES, act, alone, conv, depthwise, separable, signed
 
 from fpgaq.design import Design
 from fpgaq.errors import ModelError
 from fpgaq.frontend.frozen import original_outputs
 from fpgaq.frontend.load import load_model
 from fpgaq.frontend.spatial import keras_geometry
+from fpgaq.ir import files
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Node
 from fpgaq.ir.ops import Pad, WindowAverage
+from fpgaq.quantize.quantizers import Codebook
+from fpgaq.report.content import layers as report_rows
 
 L = keras.layers
 CASES = [(shape, name) for shape, models in SHAPES.items() for name in models]
@@ -107,6 +110,35 @@ def test_planted_faults_fail_the_gate(name: str, fault: Callable[[Node], Node]) 
     nodes = [fault(node) for node in design.graph.nodes.values()]
     changed = Graph(design.graph.name, nodes, design.graph.outputs)
     assert not Design(changed, design.options, design.folder, design.origin).keras_gate(x).passed
+
+
+FORMATS = {
+    "binary(zero_one=False)": (lambda: binary(alpha=1), 1),
+    "ternary": (lambda: ternary(alpha="auto"), 2),
+    "po2(width=4, exponents=8, signed=True)": (lambda: quantized_po2(4), 4),
+    "codebook(entries=(0, -6, -1, 2), index_bits=2)": (lambda: Codebook([0, -6, -1, 2], 0.125, 2), 2),
+}
+
+
+def test_depthwise_kernels_have_their_format() -> None:
+    """Zeros between the channels are no weights: they are not stored, and need not be in the format."""
+    x = keras.Input((5, 5, 3))
+    kernels = [kernel for kernel, _ in FORMATS.values()]
+    results = [depthwise((2, 3), make(), name=f"alone_{k}")(x) for k, make in enumerate(kernels)]
+    results += [separable(2, (2, 3), make(), name=f"both_{k}")(x) for k, make in enumerate(kernels)]
+    design = lowered(with_random_weights(keras.Model(x, results)), input_precision="fixed<5,2>")
+    design.keras_gate(stimuli(design, 30)).require()
+    rows = {row["module"]: row for row in report_rows(design, [])}
+    for k, (name, (_, width)) in enumerate(FORMATS.items()):
+        alone, first, second = (rows[f"net_{layer}"] for layer in (f"alone_{k}", f"both_{k}_depthwise", f"both_{k}"))
+        assert [row["format"] for row in (alone, first, second)] == [name] * 3
+        assert [row["weights"] for row in (alone, first, second)] == [18, 18, 6]
+        table = 4 * 4 if name.startswith("codebook") else 0
+        assert [row["storage_bits"] - table for row in (alone, first)] == [18 * width] * 2
+    assert rows["net_alone_0"]["sparsity"] == 0
+    assert {form["form"] for form in rows["net_alone_0"]["datapath"]} == {"constants", "shared sum"}
+    again = files.loads(files.dumps(design.graph))
+    assert files.dumps(again) == files.dumps(design.graph)
 
 
 def refused_options(kind: Any, **options: Any) -> Callable[[], Any]:

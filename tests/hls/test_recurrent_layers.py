@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import pytest
 from keras_models import with_random_weights
+from qkeras import quantized_po2
 from recurrent_models import FLOAT, QUANTIZED, named, side_by_side
 from written_designs import compiled, passed, traced_layers
 
@@ -19,11 +20,13 @@ from fpgaq.stimuli import random_codes
 
 
 def stacked() -> Any:
-    """A GRU, and a folded LSTM on all its results."""
+    """A GRU, and a folded LSTM on all its results, whose products are shifts."""
     keras.utils.set_random_seed(0)
     x = keras.Input((3, 2), name="series")
     first = named(QUANTIZED["qgru_after"](return_sequences=True), "first")(x)
-    return with_random_weights(keras.Model(x, named(QUANTIZED["qlstm"](), "second")(first)))
+    return with_random_weights(
+        keras.Model(x, named(QUANTIZED["qlstm"](kernel_quantizer=quantized_po2(4)), "second")(first))
+    )
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +51,15 @@ def test_all_gates(design: Design) -> None:
     assert rows["net_second_loop"]["weights"] == 3 * 12
     assert rows["net_first_loop"]["weights"] == 3 * 9
     assert rows["net_second_loop"]["reuse"] == 12
+    found = {name: (row["format"], row["storage_bits"]) for name, row in rows.items() if row["format"] is not None}
+    four = "int(width=4, signed=True, symmetric=False)"
+    assert found == {
+        "net_first": (four, 2 * 9 * 4),
+        "net_first_loop": (four.replace("4", "3"), 3 * 9 * 3),
+        "net_second": ("po2(width=4, exponents=8, signed=True)", 3 * 12 * 4),
+        "net_second_loop": ("ternary", 3 * 12 * 2),
+    }
+    assert rows["net_second"]["datapath"][0]["form"] == "decode, shift"
 
 
 @pytest.mark.extended

@@ -69,11 +69,11 @@ def test_every_missing_key_is_an_error() -> None:
 
 @pytest.mark.parametrize("schema", [0, 1, "2", None])
 def test_other_schema_is_refused(schema: object) -> None:
-    with pytest.raises(FpgaqError, match=r"schema .*this version reads 2; build it again"):
+    with pytest.raises(FpgaqError, match=r"schema .*this version reads 3; build it again"):
         files.loads(json.dumps(document() | {"schema": schema}))
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", '"graph"', '{"schema": 2}', '{"schema": 2, "nodes": 3}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", '"graph"', '{"schema": 3}', '{"schema": 3, "nodes": 3}'])
 def test_other_json_is_refused(text: str) -> None:
     with pytest.raises(FpgaqError, match="not a graph file"):
         files.loads(text)

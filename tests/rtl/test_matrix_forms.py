@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fpgaq.errors import ModelError
 from fpgaq.ir.ops import MatMul
 from fpgaq.ir.types import FixedType
 from fpgaq.quantize.formats import (
@@ -38,9 +41,11 @@ SUGGESTED: dict[WeightFormat, str | None] = {
 }
 
 
-def matrix(form: WeightFormat, n_in: int, n_out: int, rng: np.random.Generator) -> MatMul:
+def matrix(form: WeightFormat, n_in: int, n_out: int, rng: np.random.Generator, *, present: float = 1.0) -> MatMul:
+    """Return a matrix of random levels, at some places only."""
     unit = rng.choice([1, 2, -4], n_out)
-    weight = rng.choice(form.levels, (n_in, n_out)) * unit
+    there = rng.random((n_in, n_out)) < present
+    weight = rng.choice(form.levels, (n_in, n_out)) * unit * there
     return MatMul(
         name="fc",
         inputs=("x",),
@@ -51,6 +56,7 @@ def matrix(form: WeightFormat, n_in: int, n_out: int, rng: np.random.Generator) 
         bias=np.zeros(n_out),
         format=form,
         unit=unit,
+        present=np.ones(0) if there.all() else there,
     )
 
 
@@ -62,12 +68,13 @@ def matrix(form: WeightFormat, n_in: int, n_out: int, rng: np.random.Generator) 
     n_out=st.integers(1, 8),
     adder_inputs=st.sampled_from([2, 3]),
     low=st.sampled_from([-8, -1, 0]),
+    present=st.sampled_from([1.0, 0.5, 0.0]),
 )
 def test_every_form_is_the_matrix_product(
-    form: WeightFormat, seed: int, n_in: int, n_out: int, adder_inputs: int, low: int
+    form: WeightFormat, seed: int, n_in: int, n_out: int, adder_inputs: int, low: int, present: float
 ) -> None:
     rng = np.random.default_rng(seed)
-    node = matrix(form, n_in, n_out, rng)
+    node = matrix(form, n_in, n_out, rng, present=present)
     bias = rng.integers(-99, 99, n_out)
     found = matrix_forms(node, [(low, 7)] * n_in, bias, adder_inputs=adder_inputs)
     x = rng.integers(low, 8, (500, n_in))
@@ -84,6 +91,22 @@ def test_codebooks_of_wide_entries_accumulate_before_they_multiply() -> None:
     forms = matrix_forms(node, [(0, 15)] * 64, np.zeros(8, np.int64))
     assert [f.name for f in forms] == ["accumulate, then multiply", CONSTANTS]
     assert forms[0].lut < 0.8 * forms[1].lut
+
+
+def test_zeros_that_are_no_weights_are_in_no_plane() -> None:
+    """One sum of all inputs for all outputs, which binary weights share, would be wrong between channels."""
+    node = matrix(Binary(), 6, 6, np.random.default_rng(0), present=0.5)
+    assert {form.name for form in matrix_forms(node, [(0, 7)] * 6, np.zeros(6, np.int64))} == {CONSTANTS, "shared sum"}
+    assert node.format is not None
+    assert np.array_equal(node.format.decode(node.codes) * node.unit * node.is_weight, node.weight)
+
+
+def test_weights_where_none_are_present_are_refused() -> None:
+    node = matrix(Binary(), 6, 6, np.random.default_rng(0))
+    with pytest.raises(ModelError, match="layer 'fc': it has weights where none are present"):
+        dataclasses.replace(node, present=np.eye(6))
+    with pytest.raises(ModelError, match=r"layer 'fc': format binary.*: value 0 is not in its set"):
+        dataclasses.replace(node, weight=node.weight * np.eye(6, dtype=np.int64))
 
 
 def test_matrices_without_a_format_have_one_form() -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fpgaq.errors import ConfigError
 from fpgaq.ir.node import Bounds, Node, Operand, checked_bounds, frozen_array
@@ -33,6 +34,9 @@ class MatMul(Node):
         ``weight = format.decode(codes) * unit * 2**-unit_frac``; without meaning where there is no format.
     unit_frac : int
         Fraction bits of a unit below those of the weights, when the smallest levels are not in use.
+    present : int array, shape of the weights or empty
+        0 where there is no weight but a zero between the channels of a depthwise convolution, which no format has to
+        hold; empty where there are weights everywhere.
     """
 
     weight: IntArray
@@ -42,15 +46,23 @@ class MatMul(Node):
     format: WeightFormat | None = None
     unit: IntArray = field(default_factory=lambda: np.ones(0, np.int64))
     unit_frac: int = 0
+    present: IntArray = field(default_factory=lambda: np.ones(0, np.int64))
     op = "matmul"
 
     def __post_init__(self) -> None:
-        for name in ("weight", "bias", "unit"):
+        for name in ("weight", "bias", "unit", "present"):
             object.__setattr__(self, name, frozen_array(getattr(self, name)))
+        if self.present.size and (self.present.shape != self.weight.shape or np.any(self.weight[~self.is_weight])):
+            raise self.fail("it has weights where none are present")
         if self.format is not None:
             if self.unit.shape != (self.n_out,) or np.any(self.unit == 0):
                 raise self.fail(f"{self.unit.size} units for {self.n_out} outputs of format {self.format}")
             _ = self.codes  # weights outside the format are refused here
+
+    @property
+    def is_weight(self) -> NDArray[np.bool_]:
+        """Where there is a weight, shaped like the matrix."""
+        return self.present != 0 if self.present.size else np.ones(self.weight.shape, bool)
 
     @property
     def levels(self) -> IntArray:
@@ -59,7 +71,7 @@ class MatMul(Node):
 
     @property
     def codes(self) -> IntArray:
-        """The bits that are stored for each weight, shaped like the matrix.
+        """The bits that are stored for each weight, shaped like the matrix; 0 where there is none.
 
         Raises
         ------
@@ -70,10 +82,12 @@ class MatMul(Node):
             raise self.fail("its weights have no number format")
         if np.any(self.levels * self.unit != self.weight << self.unit_frac):
             raise self.fail(f"weights are not multiples of the unit of format {self.format}")
+        codes = np.zeros_like(self.weight)
         try:
-            return self.format.encode(self.levels)
+            codes[self.is_weight] = self.format.encode(self.levels[self.is_weight])
         except ConfigError as error:
             raise self.fail(str(error)) from None
+        return codes
 
     def with_weights(self, weight: IntArray, unit: IntArray, **changes: Any) -> MatMul:
         """Return the node with other weights; it keeps its format only if they are all in it."""
@@ -81,7 +95,8 @@ class MatMul(Node):
         if self.format is None or not unit.all():
             return plain
         levels = (weight << self.unit_frac) // unit
-        if np.any(levels * unit != weight << self.unit_frac) or not np.isin(levels, self.format.levels).all():
+        exact = np.all(levels * unit == weight << self.unit_frac)
+        if not exact or not np.isin(levels[plain.is_weight], self.format.levels).all():
             return plain
         return dataclasses.replace(plain, format=self.format, unit=unit)
 

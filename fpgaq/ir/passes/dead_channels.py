@@ -29,7 +29,8 @@ def drop_dead_channels(graph: Graph) -> Graph:
         kept = alive.copy()
         kept[0] |= not alive.any()  # a vector needs an element; its weights are then zero
         weight = np.where(alive[:, None], second.weight, 0)[kept]
-        nodes[node.name] = second.with_weights(weight, second.unit, bias=bias)
+        present = second.present[kept] if second.present.size else second.present
+        nodes[node.name] = second.with_weights(weight, second.unit, bias=bias, present=present)
         for name in between:
             nodes[name] = _narrowed(nodes[name], kept)
     return Graph(graph.name, nodes.values(), graph.outputs)
@@ -65,7 +66,10 @@ def _narrowed(node: Node, alive: np.ndarray) -> Node:
     """Return a node for the channels that are left."""
     if isinstance(node, MatMul):
         unit = node.unit if node.format is None else node.unit[alive]
-        return dataclasses.replace(node, weight=node.weight[:, alive], bias=node.bias[alive], unit=unit)
+        present = node.present[:, alive] if node.present.size else node.present
+        return dataclasses.replace(
+            node, weight=node.weight[:, alive], bias=node.bias[alive], unit=unit, present=present
+        )
     if isinstance(node, Affine):
         return dataclasses.replace(node, scale=node.scale[alive], bias=node.bias[alive])
     if isinstance(node, LeakyRelu):

@@ -37,6 +37,7 @@ from fpgaq.ir.passes import (
     optimize,
 )
 from fpgaq.ir.types import FixedType, Overflow, Rounding
+from fpgaq.quantize.formats import Binary
 
 PASSES = (drop_identities, fold_scales, merge_staircases, number_levels, drop_dead_channels, optimize)
 ANY = FixedType(60, 0, True)
@@ -180,6 +181,19 @@ def test_a_constant_channel_moves_into_the_bias() -> None:
     changed = drop_dead_channels(matrix_pair(np.array([[1, 0]]), np.array([[1], [3]]), np.array([0, 7])))
     assert changed.nodes["m1"].bias.tolist() == [21]  # type: ignore[attr-defined]
     assert changed.nodes["m0"].weight.tolist() == [[1]]  # type: ignore[attr-defined]
+
+
+def test_what_is_a_weight_goes_with_its_channel() -> None:
+    """The middle one of three channels that nothing mixes is read by nobody; binary weights stay binary."""
+    graph = matrix_pair(np.eye(3, dtype=np.int64), np.array([[1], [0], [1]]), np.zeros(3))
+    first, (second, last) = graph.nodes["x"], (n for n in graph.nodes.values() if isinstance(n, MatMul))
+    second = dataclasses.replace(second, format=Binary(), unit=np.array([1, 1, 1]), present=np.eye(3))
+    nodes = {node.name: node for node in (first, second, last)}
+    found = drop_dead_channels(Graph("g", [nodes.get(n.name, n) for n in graph.nodes.values()], graph.outputs))
+    narrow = found.nodes[second.name]
+    assert isinstance(narrow, MatMul)
+    assert narrow.format == Binary()
+    assert narrow.is_weight.tolist() == [[True, False], [False, False], [False, True]]
 
 
 def test_a_network_of_constants_keeps_a_channel() -> None:
