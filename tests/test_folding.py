@@ -74,6 +74,19 @@ def test_frames_per_second_are_cycles_of_the_clock(model: Any) -> None:
     assert reuse(lowered(model, target_fps=1e6, **wanted)) == reuse(lowered(model, target_ii=250, **wanted))
 
 
+def test_filters_of_single_channels_are_not_folded(model: Any) -> None:
+    found = lowered(model, reuse_factor=2, layers={"first": {"reuse_factor": 1}, "last": {"reuse_factor": 5}})
+    assert reuse(found) == {"first": 1, "second_depthwise": 1, "second": 2, "last": 5}
+    import keras
+
+    alone = keras.Sequential([keras.Input((4, 4, 2)), keras.layers.DepthwiseConv2D(2, name="odd")])
+    with pytest.raises(
+        ConfigError, match="'odd': reuse factor 2 .*largest legal one is 1: give it that under `layers`"
+    ):
+        lowered(alone, reuse_factor=2)
+    assert reuse(lowered(alone, reuse_factor=2, layers={"odd": {"reuse_factor": 1}})) == {"odd": 1}
+
+
 def test_only_what_is_cheaper_is_folded(model: Any) -> None:
     """Matrices of a few small weights are less logic without multipliers and memories."""
     assert set(reuse(lowered(model, target_ii=1000)).values()) == {1}

@@ -129,6 +129,7 @@ class SeparableHandler(KerasV3LayerHandler):
             layer.depthwise_kernel,
             None,
             name=f"{layer.name}_depthwise",
+            part_of=layer.name,
             shape=[*image, channels],
             class_name=f"DepthwiseConv{geometry.axes}D",
             n_chan=channels,

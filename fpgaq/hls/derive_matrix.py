@@ -154,14 +154,17 @@ def holds(type_: FixedType, exact: FixedType) -> bool:
 def _reuse_factor(deriver: Deriver, layer: Any, matrix: ops.MatMul, legal: Sequence[int]) -> int:
     """Return the reuse factor of a layer after checking hls4ml's legality rule; the cheapest one where it may choose.
 
-    It may with the strategy auto, and under a wanted pace, if the layer has no reuse factor of its own.
+    It may with the strategy auto, and under a wanted pace, if the layer has no reuse factor of its own. That of a
+    separable convolution is for its matrix: the filters in front of it have no other schedule.
     """
     config = layer.model.config
     own = deriver.options.layers.get(layer.name)
     strategy = (own.strategy if own is not None else None) or deriver.options.strategy
     reuse = config.get_reuse_factor(layer)
     pace = deriver.options.wanted_ii
-    if pace is not None and (own is None or own.reuse_factor is None):
+    if layer.get_attr("part_of") is not None:
+        chosen = 1
+    elif pace is not None and (own is None or own.reuse_factor is None):
         limit = _affordable_reuse(deriver, layer, matrix, pace)
         if strategy == "folded":
             chosen = max(r for r in legal if r <= limit)
@@ -202,7 +205,7 @@ def required_reuse(layer: Any, strategy: str | None, reuse: int, legal: Sequence
     if reuse > legal[-1] and layer.class_name not in ("Dense", "Recurrent"):
         raise ConfigError(
             f"layer {name!r}: reuse factor {reuse} is more than the C++ of a {layer.class_name} with a {size} matrix "
-            f"can do; the largest legal one is {legal[-1]}"
+            f"can do; the largest legal one is {legal[-1]}: give it that under `layers`, or use strategy auto"
         )
     if reuse not in legal:
         below = [r for r in legal if r < reuse][-2:]
