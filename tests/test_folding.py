@@ -81,7 +81,7 @@ def test_filters_of_single_channels_are_not_folded(model: Any) -> None:
 
     alone = keras.Sequential([keras.Input((4, 4, 2)), keras.layers.DepthwiseConv2D(2, name="odd")])
     with pytest.raises(
-        ConfigError, match="'odd': reuse factor 2 .*largest legal one is 1: give it that under `layers`"
+        ConfigError, match=r"'odd': reuse factor 2 .*largest legal one is 1: give it that under `layers`"
     ):
         lowered(alone, reuse_factor=2)
     assert reuse(lowered(alone, reuse_factor=2, layers={"odd": {"reuse_factor": 1}})) == {"odd": 1}
