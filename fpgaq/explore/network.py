@@ -59,7 +59,7 @@ class Network:
         self.choices = tuple(choices)
         self.layers = matrices(original)
         self.calibration = calibration
-        self.floats = {name: np.asarray(original.get_layer(name).weights[0], np.float64) for name in self.layers}
+        self.floats = {name: np.asarray(original.get_layer(name).get_weights()[0], np.float64) for name in self.layers}
         self.kernels = tuple(kernels)
         self.model = free_kernels(quantized)
         self.variables = {name: self.model.get_layer(name).weights[0] for name in self.layers}

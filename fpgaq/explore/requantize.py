@@ -134,7 +134,7 @@ def quantized_kernels(model: Any) -> dict[str, Real]:
     for layer in model.layers:
         if _matrix(layer):
             quantizer = next(q for key in _KERNEL_QUANTIZERS if (q := getattr(layer, f"{key}_internal", None)))
-            found[layer.name] = np.asarray(quantizer(layer.weights[0]), np.float64)
+            found[layer.name] = np.asarray(quantizer(layer.get_weights()[0]), np.float64)
     return found
 
 

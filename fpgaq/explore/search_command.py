@@ -48,7 +48,7 @@ def run_search(given: dict[str, Any], console: Console, results: Console) -> int
         print_report(built, results, str(output / "build"))
     for line in _story(task, found, output, real):
         results.print(line, highlight=False)
-    return int(built is not None and not built["passed"]) or int(bool(real and _above(task.limits, found, real)))
+    return int(built is not None and not built["passed"]) or int(bool(_excess(task, found, real)))
 
 
 def _real(report: Mapping[str, Any], found: Found) -> dict[str, int]:
@@ -58,10 +58,13 @@ def _real(report: Mapping[str, Any], found: Found) -> dict[str, int]:
     return {**counts, "size": found.winner.cost["size"], "latency": latency}
 
 
-def _above(limits: Mapping[str, int], found: Found, real: Mapping[str, int]) -> list[str]:
-    """Return the resources that are above their budget by more than the error of the estimate."""
+def _excess(task: Task, found: Found, real: Mapping[str, int] | None) -> list[str]:
     assert found.winner.whole is not None
-    error = found.winner.whole.error
+    return [] if real is None else above_budget(task.limits, found.winner.whole.error, real)
+
+
+def above_budget(limits: Mapping[str, int], error: Mapping[str, int], real: Mapping[str, int]) -> list[str]:
+    """Return the resources that are above their budget by more than the error of the estimate."""
     return [name for name, limit in limits.items() if real[name] > limit + error.get(name, 0)]
 
 
@@ -102,7 +105,7 @@ def _story(task: Task, found: Found, output: Path, real: Mapping[str, int] | Non
         error = winner.whole.error.get(name, 0)
         estimated = f"{winner.whole.value[name]}{f' ± {error}' if error else ''}"
         lines.append(f"{name}: budget {limit}, estimated {estimated}" + (f", built {real[name]}" if real else ""))
-    above = _above(task.limits, found, real) if real else []
+    above = _excess(task, found, real)
     if above:
         lines.append(f"{', '.join(above)} above the budget by more than the error of the estimate")
     lines.append(f"from {winner.source}: {output}/model.keras, {output}/{CHOICE_FILE}, {output}/candidates.csv")

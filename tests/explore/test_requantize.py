@@ -8,7 +8,7 @@ import pytest
 from qkeras import QActivation, QDense, quantized_bits, quantized_relu
 
 from fpgaq.errors import ModelError
-from fpgaq.explore.requantize import Choice, requantized
+from fpgaq.explore.requantize import Choice, free_kernels, quantized_kernels, requantized
 
 
 def network() -> keras.Model:
@@ -61,6 +61,24 @@ def test_one_layer_alone() -> None:
     assert [type(layer).__name__ for layer in found.layers][:3] == ["Dense", "QDense", "QActivation"]
     assert found.get_layer("b").kernel_quantizer_internal.bits == 3
     assert found.get_layer("b_relu").activation.bits == 2
+
+
+@pytest.mark.parametrize("format_", ["int", "pot", "ternary", "binary"])
+def test_kernels_are_exchanged_without_their_quantizers(format_: str) -> None:
+    """Free kernels are used as they are; with the quantized ones in their place the outputs are the same."""
+    keras.utils.set_random_seed(3)
+    convolutions = [keras.layers.DepthwiseConv2D(2, activation="relu"), keras.layers.Conv2D(4, 2, activation="relu")]
+    model = keras.Sequential([keras.Input((5, 5, 2)), *convolutions, keras.layers.Flatten(), keras.layers.Dense(3)])
+    x = np.random.default_rng(1).normal(size=(50, 5, 5, 2)).astype("float32")
+    found = requantized(model, Choice(format_, {"ternary": 2, "binary": 1}.get(format_, 3), 4), x)
+    free = free_kernels(found)
+    want = found.predict(x, verbose=0)
+    assert not np.array_equal(free.predict(x, verbose=0), want)
+    kernels = quantized_kernels(found)
+    assert len(kernels) == 3
+    for name, kernel in kernels.items():
+        free.get_layer(name).weights[0].assign(kernel)
+    assert np.array_equal(free.predict(x, verbose=0), want)
 
 
 def test_what_has_no_matrix_is_named() -> None:

@@ -19,6 +19,8 @@ _HOT, _COLD = 0.3, 0.01
 _MEMORY = 0.8
 _TOLERATED, _PENALTY = 0.1, 1.0
 _STEERING = 2.0
+#: Steps to what is known after which the walk goes on somewhere else.
+_PATIENCE = 20
 
 
 def anneal(problem: Problem, ledger: Ledger) -> None:
@@ -28,9 +30,12 @@ def anneal(problem: Problem, ledger: Ledger) -> None:
         return
     unit = max(ledger.loss(current), 1e-9)  # temperatures are shares of the first loss
     quality = [np.zeros(size) for size in problem.sizes]
-    score, highest = -1.0, -1.0
+    score, highest, stale = -1.0, -1.0, 0
     while ledger.is_open:
         step = _step(problem, current, quality, ledger.rng)
+        stale = stale + 1 if step in ledger.losses else 0
+        if stale == _PATIENCE:  # everything around is known
+            step, score, stale = draw(problem, ledger.rng) or step, -math.inf, 0
         if not problem.fits(step):
             ledger.skip()
             continue
@@ -38,7 +43,7 @@ def anneal(problem: Problem, ledger: Ledger) -> None:
         highest = max(highest, plain)
         found = plain - _PENALTY * max(highest - _TOLERATED - plain, 0.0)
         for layer, choice in zip(quality, step, strict=True):
-            layer[choice] = _MEMORY * layer[choice] + (1 - _MEMORY) * (found - score)
+            layer[choice] = _MEMORY * layer[choice] + (1 - _MEMORY) * np.clip(found - score, -1, 1)
         temperature = _HOT * (_COLD / _HOT) ** ledger.progress
         if found >= score or ledger.rng.random() < math.exp((found - score) / temperature):
             current, score = step, found

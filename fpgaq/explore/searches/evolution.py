@@ -25,7 +25,7 @@ def evolve(problem: Problem, ledger: Ledger) -> None:
         bred = {_child(problem, parents, ledger.rng) for _ in range(_SURPLUS * _POPULATION)}
         children = {child for child in bred if child is not None and child not in ledger.losses}
         if not children:
-            ledger.skip()
+            ledger.skip(_POPULATION)
             continue
         promising = sorted(children, key=problem.order)[: _POPULATION // 2]
         parents = _measured({*parents, *promising}, ledger)[:_POPULATION]

@@ -50,9 +50,9 @@ class Ledger:
             self.losses[allocation] = self._measure(allocation)
         return self.losses[allocation]
 
-    def skip(self) -> None:
-        """Count a draw that is not measured."""
-        self._draws -= 1
+    def skip(self, draws: int = 1) -> None:
+        """Count draws that are not measured."""
+        self._draws -= draws
 
     def solution(self, count: int) -> Solution:
         """Return the best of what was measured."""

@@ -1,0 +1,172 @@
+"""How good the policies and searches of `fpgaq search` are: ``python -m benchmarks.search --json FILE``.
+
+Every allocation of {2, 3, 4, 5} bits to the five layers of a digits MLP is measured on test images. A policy's
+percentile is the share of the allocations that use at least 95 % of the budget (3 bits in the mean, by weights) with
+less accuracy than its choice, ties counted half. Calibration has 256 training images and their labels.
+The second part asks how many LUTs, by the estimate, reach the calibration loss of uniform bits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fpgaq import toolchain
+from fpgaq.config import make_options
+from fpgaq.explore.costs import whole_cost
+from fpgaq.explore.network import Data, Network
+from fpgaq.explore.policies import POLICIES
+from fpgaq.explore.problem import Allocation, Problem, whole_damage
+from fpgaq.explore.requantize import Choice, matrices, quantized_kernels, requantized
+from fpgaq.explore.searches import SEARCHES, Ledger
+from fpgaq.explore.searches.random_draws import draws
+from fpgaq.explore.solvers import SOLVERS
+from fpgaq.explore.space import measured_space
+
+_SIZES = (48, 32, 32, 24)
+_BITS = (2, 3, 4, 5)
+_ACTIVATIONS = 6
+_MEAN_BITS = 3
+_USED = 0.95
+_CALIBRATION = 256
+_TOP = 10
+#: Measurements of every search; of `_TOP` candidates are chosen from by loss where a policy is "re-scored".
+_EVALUATIONS = 50
+_SHARES = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
+
+Row = dict[str, Any]
+
+
+def trained(seed: int) -> tuple[Any, Data, Data]:
+    """Return a trained MLP, calibration data and test data."""
+    import keras
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    digits = load_digits()
+    x, x_test, y, y_test = train_test_split(
+        digits.data / 16, digits.target, test_size=597, random_state=seed, stratify=digits.target
+    )
+    keras.utils.set_random_seed(seed)
+    hidden = [keras.layers.Dense(size, activation="relu", name=f"fc{k}") for k, size in enumerate(_SIZES, 1)]
+    model = keras.Sequential([keras.Input((64,), name="pixels"), *hidden, keras.layers.Dense(10, name="scores")])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(3e-3), loss)
+    model.fit(x, y, epochs=30, batch_size=64, verbose=0)
+    return model, Data(x[:_CALIBRATION], y[:_CALIBRATION]), Data(x_test, y_test)
+
+
+def percentiles(seed: int) -> dict[str, Row]:
+    """Return accuracy, percentile and measured networks of every policy and search."""
+    model, calibration, test = trained(seed)
+    choices = [Choice("int", bits, _ACTIVATIONS) for bits in _BITS]
+    copies = [requantized(model, choice, calibration.x) for choice in choices]
+    network = Network(model, copies[-1], choices, list(map(quantized_kernels, copies)), calibration)
+    counts = [network.floats[name].size for name in matrices(model)]
+    costs = {"size": [count * np.array(_BITS) for count in counts]}
+    limits = {"size": _MEAN_BITS * sum(counts)}
+    free = Problem([np.zeros(len(_BITS), np.int64) for _ in counts], costs, limits)
+    every = [a for a in itertools.product(range(len(_BITS)), repeat=len(counts)) if free.fits(a)]
+    accuracy = {a: network.accuracy(a, test) for a in every}
+    near = [accuracy[a] for a in every if free.cost(a)["size"] >= _USED * limits["size"]]
+
+    def row(allocation: Allocation, evaluations: int) -> Row:
+        found = accuracy[allocation]
+        rank = np.mean([(other < found) + (other == found) / 2 for other in near])
+        bits = [_BITS[choice] for choice in allocation]
+        return {"accuracy": found, "percentile": 100 * float(rank), "evaluations": evaluations, "bits": bits}
+
+    rows: dict[str, Row] = {}
+    scan = len(counts) * len(_BITS)
+    for policy, function in POLICIES.items():
+        candidates = {name: _solved(table, costs, limits) for name, table in function(network).items()}
+        for name, allocations in candidates.items():
+            rows[f"{policy} {name}".strip()] = row(allocations[0], scan if policy in ("kl", "ce") else 0)
+        swept = min(candidates.values(), key=lambda allocations: network.loss(allocations[0]))
+        best = min(swept, key=network.loss)
+        measured = _TOP + len(candidates) * (len(candidates) > 1) + scan * (policy in ("kl", "ce"))
+        rows[f"{policy}, re-scored"] = row(best, measured)
+    problem = Problem(whole_damage(POLICIES["kl"](network)[""]), costs, limits)
+    for name, search in SEARCHES.items():
+        ledger = Ledger(problem, network.loss, _EVALUATIONS, seed)
+        search(problem, ledger)
+        more = scan if name == "evolution" else 0  # its table is the scan
+        rows[name] = row(ledger.solution(1).allocations[0], len(ledger.losses) + more)
+    random = draws(problem, _EVALUATIONS, seed)
+    rows["random, best of 50 by loss"] = row(min(random, key=network.loss), len(random))
+    rows["uniform 3 bits"] = row((_BITS.index(_MEAN_BITS),) * len(counts), 0)
+    rows["least loss of all"] = row(min(every, key=network.loss), len(every))
+    rows["random, in the mean"] = {"accuracy": float(np.mean(near)), "percentile": 50.0, "evaluations": 0}
+    rows["float"] = {"accuracy": network.accuracy([None] * len(counts), test), "percentile": None, "evaluations": 0}
+    return rows
+
+
+def _solved(table: Sequence[Any], costs: Any, limits: Mapping[str, int]) -> Sequence[Allocation]:
+    return SOLVERS["milp"](Problem(whole_damage(table), costs, limits), _TOP).allocations
+
+
+def luts(seed: int) -> list[Row]:
+    """Return for uniform bits what the fewest LUTs with no more calibration loss are, as whole networks."""
+    model, calibration, test = trained(seed)
+    options = make_options({"input_precision": "ufixed<5,1>"})
+    space = measured_space(model, [Choice("int", bits, _ACTIVATIONS) for bits in _BITS], calibration, options)
+    network, table = space.network, space.tables("kl")[""]
+    rows = []
+    for bits, uniform in zip(_BITS, space.uniform, strict=True):
+        lut = space.free({}).cost(uniform)["lut"]
+        found = {
+            a
+            for share in _SHARES
+            for a in SOLVERS["milp"](Problem(table, space.costs, {"lut": int(share * lut)}), _TOP).allocations
+            if network.loss(a) <= network.loss(uniform)
+        }
+        best = min(found, key=lambda a: (space.free({}).cost(a)["lut"], a))
+        quantized = requantized(model, space.layers(best), calibration.x)
+        whole = whole_cost(quantized, options, 0).value["lut"]
+        accuracies = {"accuracy": network.accuracy(uniform, test), "found_accuracy": network.accuracy(best, test)}
+        chosen = [_BITS[choice] for choice in best]
+        rows.append({"bits": bits, "lut": lut, "found": chosen, "found_lut": whole, "ratio": whole / lut, **accuracies})
+    return rows
+
+
+def _means(runs: Sequence[Mapping[str, Row]]) -> dict[str, Row]:
+    """Return the means over the seeds."""
+    found = {}
+    for name, first in runs[0].items():
+        rows = [run[name] for run in runs]
+        found[name] = {key: None if first[key] is None else float(np.mean([row[key] for row in rows])) for key in _KEYS}
+    return found
+
+
+_KEYS = ("accuracy", "percentile", "evaluations")
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path, help="file to write")
+    parser.add_argument("--seeds", type=int, default=5, help="networks of the percentiles")
+    parser.add_argument("--lut-seeds", type=int, default=2, help="networks whose LUTs are estimated, minutes each")
+    given = parser.parse_args()
+    result: dict[str, Any] = {"versions": toolchain.versions(), "seeds": given.seeds}
+    result["runs"] = [percentiles(seed) for seed in range(given.seeds)]
+    result["means"] = _means(result["runs"])
+    for name, row in sorted(result["means"].items(), key=lambda item: -item[1]["accuracy"]):
+        percentile = "" if row["percentile"] is None else f"{row['percentile']:.0f}"
+        print(f"{name:40} {100 * row['accuracy']:6.2f} % {percentile:>4} {row['evaluations']:6.0f}", flush=True)
+    result["luts"] = {seed: luts(seed) for seed in range(given.lut_seeds)}
+    for seed, rows in result["luts"].items():
+        for row in rows:
+            print(seed, row, flush=True)
+    if given.json:
+        given.json.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
