@@ -26,7 +26,6 @@ from fpgaq.estimate.estimate import Estimate, estimate
 from fpgaq.rtl.hardware import Hardware
 from fpgaq.stimuli import random_codes
 
-_FIRST = 1000
 _FRAMES = 8
 #: LUTs below which the error of a layer counts as one of so many.
 _SMALL = 10
@@ -34,10 +33,10 @@ _SMALL = 10
 
 def measure(family: str, networks: int, jobs: int) -> dict[str, Any]:
     """Return the errors of all networks, and the time that an estimate takes once adder graphs are known."""
-    seeds = range(_FIRST, _FIRST + networks)
+    seeds = range(estimator_runs.HELD_OUT, estimator_runs.HELD_OUT + networks)
     runs = estimator_runs.add_runs(family, seeds, jobs)
     rows = []
-    for seed in seeds:
+    for seed in (seed for seed in seeds if seed in runs):
         hardware = estimator_runs.hardware_of(seed, family)
         _ = hardware.ii
         estimate(hardware)  # pipelines are cut at their first use
@@ -46,7 +45,7 @@ def measure(family: str, networks: int, jobs: int) -> dict[str, Any]:
         rows.append(_row(hardware, found, runs[seed], time.perf_counter() - started))
     return {
         "family": family,
-        "networks": networks,
+        "networks": len(rows),
         **{f"{name}_mape": _mean([row[name] for row in rows]) for name in ("lut", "ff", "dsp", "bram18")},
         "lut_layer_mape": _mean([error for row in rows for error in row["layers"]]),
         "latency_exact": all(row["exact"] for row in rows),

@@ -1,9 +1,10 @@
 """Fit the resource estimate to what yosys made of random networks; writes the coefficients into the package.
 
-    python -m benchmarks.estimator_fit --families xc7 ice40 --networks 120
+    python -m benchmarks.estimator_fit --families xc7
 
-Networks that were not synthesized yet are, which takes about a quarter of a minute each; every fifth is left out of the
-fit, and tells the errors.
+What yosys made of them is kept in benchmarks/data; `--networks 120` first synthesizes those of the first 120 seeds that
+are missing there, which takes about a quarter of a minute each. Every fifth network is left out of the fit, and tells
+the errors; those of the seeds from 1000 on are for `benchmarks.estimator`.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from scipy.optimize import nnls
 import fpgaq.estimate.coefficients as package
 from benchmarks import estimator_runs
 from benchmarks.estimator_blocks import blocks
+from benchmarks.estimator_runs import within
 from fpgaq.estimate.block_counts import count_block, count_blocks, count_connections
-from fpgaq.estimate.coefficients import UNKNOWN
+from fpgaq.estimate.coefficients import PREDICTED, UNKNOWN
 from fpgaq.estimate.counts import DEVICES, Counts
 from fpgaq.synth.resources import Resources
 
@@ -66,10 +68,12 @@ def load_designs(family: str, runs: Mapping[int, dict[str, Any]]) -> list[Design
 
 
 def load_blocks(family: str, run: Mapping[str, Any]) -> list[Sample]:
-    """Count the parts of single blocks."""
-    found = run["modules"]
-    counts = {block.name: count_block(block, DEVICES[family]) for block in blocks()}
-    return [Sample(counts[name], found[name]["lut"], found[name]["ff"]) for name in found]
+    """Count the parts of single blocks; of a loop that is what its step does not have."""
+    found, samples = run["modules"], []
+    for block in blocks():
+        lut, ff = (found[block.name][kind] - sum(found[name][kind] for name in within(block)) for kind in ("lut", "ff"))
+        samples.append(Sample(count_block(block, DEVICES[family]), lut, ff))
+    return samples
 
 
 def fit(designs: Sequence[Design], blocks: Sequence[Sample]) -> dict[str, dict[str, float]]:
@@ -157,7 +161,7 @@ def main() -> None:
     """Synthesize what is missing, fit, and write the coefficients."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--families", nargs="+", choices=list(DEVICES), default=["xc7"])
-    parser.add_argument("--networks", type=int, default=120, help="networks of every family, by seed from 0")
+    parser.add_argument("--networks", type=int, default=0, help="seeds from 0 that are synthesized if they are missing")
     parser.add_argument("--jobs", type=int, default=2)
     given = parser.parse_args()
     path = Path(package.__file__).with_name("coefficients.json")
@@ -165,8 +169,10 @@ def main() -> None:
     for family in given.families:
         estimator_runs.add_blocks(family, given.jobs)
         runs = estimator_runs.add_runs(family, range(given.networks), given.jobs)
+        runs = {seed: run for seed, run in runs.items() if seed < estimator_runs.HELD_OUT}
         single = load_blocks(family, runs[estimator_runs.BLOCKS])
-        document["families"][family] = fitted_family(family, load_designs(family, runs), single)
+        kept = {key: value for key, value in document["families"].get(family, {}).items() if key == PREDICTED}
+        document["families"][family] = fitted_family(family, load_designs(family, runs), single) | kept
     document |= {"version": package.VERSION, "yosys": importlib.metadata.version("pyosys")}
     path.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
 

@@ -48,6 +48,9 @@ def estimate(
     scale_precision: ScalePrecision = 16,
     curve_precision: CurvePrecision = 8,
     state_precision: StatePrecision = "fixed<16,4,RND_CONV,SAT>",
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Tell adders from figures of a matrix, without a search; larger errors.")
+    ] = False,
     json_: Annotated[bool, typer.Option("--json", help="JSON instead of a table.")] = False,
 ) -> None:
     """Estimate LUTs, registers, DSP blocks, latency and II, each with its error; no tool runs.
@@ -60,6 +63,6 @@ def estimate(
         from fpgaq.estimate.command import show_estimate
 
         quiet_tensorflow()
-        return show_estimate(target, weights, options_of(given), json_, console(stderr=False))
+        return show_estimate(target, weights, options_of(given), console(stderr=False), fast=fast, as_json=json_)
 
     guarded(ctx, run)

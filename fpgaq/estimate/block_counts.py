@@ -7,14 +7,19 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fpgaq.errors import ModelError
+from fpgaq.estimate.coefficients import PREDICTED
 from fpgaq.estimate.counts import Counts, Device
 from fpgaq.estimate.datapath_counts import count_datapath
+from fpgaq.estimate.engine_counts import count_gated, count_softmax
 from fpgaq.estimate.folded_counts import count_folded
+from fpgaq.estimate.predicted import PredictedLayer
 from fpgaq.estimate.stream_counts import (
     count_collect,
+    count_concatenate,
     count_crop,
     count_fifo,
     count_fork,
+    count_loop,
     count_pad,
     count_reduce,
     count_repeat,
@@ -26,7 +31,11 @@ from fpgaq.estimate.stream_counts import (
 from fpgaq.rtl.argmax_layer import ArgMaxLayer
 from fpgaq.rtl.dataflow import Dataflow, LayerHardware
 from fpgaq.rtl.folded_matrix import FoldedMatrix
+from fpgaq.rtl.gated_engine import GatedEngine
+from fpgaq.rtl.scan_loop import ScanLoop
+from fpgaq.rtl.softmax_layer import SoftmaxLayer
 from fpgaq.rtl.stream_collect import StreamCollect
+from fpgaq.rtl.stream_concatenate import StreamConcatenate
 from fpgaq.rtl.stream_crop import StreamCrop
 from fpgaq.rtl.stream_pad import StreamPad
 from fpgaq.rtl.stream_reduce import StreamReduce
@@ -56,18 +65,31 @@ def count_block(hardware: LayerHardware, device: Device, read: Sequence[int] | N
         return _unrolled(hardware, device, read)
     if isinstance(hardware, FoldedMatrix):
         return count_folded(hardware, device, read)
+    if isinstance(hardware, PredictedLayer):
+        return _predicted(hardware, device)
     count = _KINDS.get(type(hardware))
     if count is None:
         raise ModelError(f"module {hardware.name!r}: there is no estimate of {hardware.summary}; synthesize the design")
     return count(hardware, device)
 
 
+def count_module(hardware: LayerHardware, device: Device) -> list[Counts]:
+    """Return the parts of a module and of all modules within; see `count_block`."""
+    parts = [count_block(hardware, device)]
+    if isinstance(hardware, ScanLoop):
+        parts += [*count_blocks(hardware.flow, device), *count_between(hardware.flow, device)]
+    return parts
+
+
 def count_blocks(flow: Dataflow, device: Device) -> list[Counts]:
     """Return the parts of all modules of a design, in order, without what no other module reads."""
     readers = Counter(edge.stream for edge in flow.edges)
     reads: dict[str, list[int] | None] = {}
-    found = []
+    found: list[Counts] = []
     for block in reversed(flow.blocks):
+        if isinstance(block.hardware, ScanLoop):
+            found += reversed(count_module(block.hardware, device))
+            continue
         counts = count_block(block.hardware, device, reads.get(block.output))
         found.append(counts)
         if len(block.inputs) == 1 and readers[block.inputs[0]] == 1:
@@ -77,19 +99,31 @@ def count_blocks(flow: Dataflow, device: Device) -> list[Counts]:
 
 def count_connections(flow: Dataflow, device: Device) -> list[Counts]:
     """Return the parts of forks, FIFOs and joins between modules, and of the buffers in front of the outputs."""
+    skids = [count_skid(flow.bits[edge.stream]) for edge in flow.edges if edge.block is None]
+    return [*count_between(flow, device), *skids]
+
+
+def count_between(flow: Dataflow, device: Device) -> list[Counts]:
+    """Return the parts of forks, FIFOs and joins between modules."""
     found = []
     readers = Counter(edge.stream for edge in flow.edges)
     found += [count_fork(number) for number in readers.values() if number > 1]
     found += [count_fifo(flow.bits[edge.stream] + 1, edge.depth, device) for edge in flow.edges if edge.depth]
     joined = sum(len(block.inputs) for block in flow.blocks if len(block.inputs) > 1)
     found += [Counts("joins", logic={"inputs": joined})] if joined else []
-    return [*found, *(count_skid(flow.bits[edge.stream]) for edge in flow.edges if edge.block is None)]
+    return found
 
 
 def _unrolled(layer: UnrolledLayer, device: Device, read: Sequence[int] | None) -> Counts:
     counts = count_datapath(layer.path, layer.schedule, device, read)
     _add_control(counts, layer.latency, device)
     return counts
+
+
+def _predicted(layer: PredictedLayer, device: Device) -> Counts:
+    """Count the logic that follows the matrix; of the matrix LUTs are told, and registers of both."""
+    after = {} if layer.rest is None else _unrolled(layer.rest, device, None).logic
+    return Counts(PREDICTED, ff=round(layer.ff), logic={**after, "told": layer.lut})
 
 
 def _argmax(layer: ArgMaxLayer, device: Device) -> Counts:
@@ -122,7 +156,11 @@ def _add_control(counts: Counts, stages: int, device: Device) -> None:
 
 _KINDS: dict[type, Callable[[Any, Device], Counts]] = {
     ArgMaxLayer: _argmax,
+    GatedEngine: count_gated,
+    ScanLoop: count_loop,
+    SoftmaxLayer: count_softmax,
     StreamCollect: count_collect,
+    StreamConcatenate: count_concatenate,
     StreamCrop: count_crop,
     StreamPad: count_pad,
     StreamReduce: count_reduce,

@@ -11,10 +11,15 @@ from pathlib import Path
 from fpgaq.errors import ConfigError
 from fpgaq.estimate.counts import Counts
 
-_FILE = Path(__file__).with_name("coefficients.json")
+#: Also holds the fast estimate, see `fpgaq.estimate.predicted`.
+FILE = Path(__file__).with_name("coefficients.json")
 VERSION = 1
+#: Kind of an unrolled layer whose adder graph is not known.
+PREDICTED = "predicted"
 #: LUTs a unit of logic that no network had that was fitted.
 UNKNOWN = 1.0
+#: Errors of a kind of module that none had: small parts between modules.
+_UNFITTED = 0.5
 
 
 @dataclass(frozen=True)
@@ -27,10 +32,14 @@ class Fit:
         LUTs a unit of every kind of logic.
     error : float
         Share of its LUTs by which nine in ten modules that were not fitted were off at most.
+    total_error, ff_error : float
+        The same of LUTs and of flip-flops in whole designs.
     """
 
     luts: Mapping[str, float]
     error: float
+    total_error: float
+    ff_error: float
 
     def lut(self, counts: Counts) -> float:
         """Return the LUTs of a module."""
@@ -45,18 +54,12 @@ class Coefficients:
     ----------
     kinds : mapping of Fit
         By kind of module.
-    total_error, ff_error : float
-        As the error of a `Fit`: of the LUTs, and of the flip-flops, of whole designs.
     """
 
     kinds: Mapping[str, Fit]
-    total_error: float
-    ff_error: float
 
     def __getitem__(self, kind: str) -> Fit:
-        if kind not in self.kinds:
-            raise ConfigError(f"the estimate knows no module of kind {kind!r} on this family; synthesize the design")
-        return self.kinds[kind]
+        return self.kinds.get(kind) or Fit({}, *(_UNFITTED,) * 3)
 
 
 @lru_cache
@@ -68,11 +71,15 @@ def coefficients(family: str) -> Coefficients:
     ConfigError
         If the family is unknown, or nothing was fitted for it.
     """
-    document = json.loads(_FILE.read_text())
+    document = json.loads(FILE.read_text())
     if family not in document["families"]:
         raise ConfigError(
             f"there is no estimate for FPGA family {family!r}; there is for {', '.join(document['families'])}"
         )
     found = document["families"][family]
-    kinds = {kind: Fit(fit["luts"], fit["error"]) for kind, fit in found["kinds"].items()}
-    return Coefficients(kinds, found["total_error"], found["ff_error"])
+    whole = found["total_error"], found["ff_error"]
+    kinds = {kind: Fit(fit["luts"], fit["error"], *whole) for kind, fit in found["kinds"].items()}
+    if "predicted" in found:
+        lut_error, ff_error = (found["predicted"][f"{name}_error"] for name in ("lut", "ff"))
+        kinds[PREDICTED] = Fit(kinds["datapath"].luts, lut_error, lut_error, ff_error)
+    return Coefficients(kinds)

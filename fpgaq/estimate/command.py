@@ -16,13 +16,17 @@ from fpgaq.estimate.estimate import Estimate, Figure, Resources, estimate
 _COLUMNS = {"LUT": "lut", "FF": "ff", "DSP": "dsp", "BRAM18": "bram18", "LUTRAM": "lutram"}
 
 
-def show_estimate(target: Path, weights: Path | None, options: Options, as_json: bool, console: Console) -> int:
-    """Print the estimate of a model file, a design folder or a built folder; options are for a model file."""
+def show_estimate(
+    target: Path, weights: Path | None, options: Options, console: Console, *, fast: bool, as_json: bool
+) -> int:
+    """Print the estimate of a model file, a design folder or a built folder; options are for a model file.
+
+    A fast one searches no adder graphs, see `estimate`.
+    """
     design = _design(target, weights, options)
     started = time.perf_counter()
     hardware = design.hardware
-    _ = hardware.blocks, hardware.ii  # adder graphs are searched, or found in the cache
-    found = estimate(hardware)
+    found = estimate(hardware, fast=fast)  # adder graphs are searched, or found in the cache
     seconds = time.perf_counter() - started
     if as_json:
         console.print(json.dumps(found.to_json(), indent=1), highlight=False, markup=False)
@@ -30,7 +34,8 @@ def show_estimate(target: Path, weights: Path | None, options: Options, as_json:
     console.print(_table(found, hardware.clock_period))
     console.print(
         f"{design.name} on {found.family}, estimated in {seconds:.2f} s. Nine in ten designs were within the errors; "
-        "latency and II are exact. `fpgaq build` or `fpgaq synth` gives what yosys makes of it.",
+        f"{'latency is told, II exact' if fast else 'latency and II are exact'}. `fpgaq build` or `fpgaq synth` gives "
+        "what yosys makes of it.",
         highlight=False,
     )
     return 0

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fpgaq.estimate.block_counts import count_block, count_blocks, count_connections
+from fpgaq.estimate.block_counts import count_blocks, count_connections, count_module
 from fpgaq.estimate.coefficients import Coefficients, coefficients
 from fpgaq.estimate.counts import DEVICES, Counts
+from fpgaq.estimate.predicted import PredictedHardware
 from fpgaq.rtl.hardware import Hardware
 
 
@@ -115,37 +116,48 @@ class Estimate:
         }
 
 
-def estimate(hardware: Hardware) -> Estimate:
+def estimate(hardware: Hardware, *, fast: bool = False) -> Estimate:
     """Return what a design will take of its FPGA family.
+
+    Parameters
+    ----------
+    hardware : Hardware
+    fast : bool
+        Whether adders of unrolled matrices are told from a few figures of these, and not searched. The errors are
+        larger, and latencies are no longer exact.
 
     Raises
     ------
     FpgaqError
         If the family has no estimate, or a module has none.
     """
+    if fast:
+        hardware = PredictedHardware(hardware.graph, hardware.clock_period, hardware.family)
     fitted, device = coefficients(hardware.family), DEVICES[hardware.family]
     blocks = hardware.flow.blocks
     modules = [
         ModuleEstimate(
             block.hardware.name,
             block.layer,
-            _resources(fitted, [count_block(block.hardware, device)]),
+            _resources(fitted, count_module(block.hardware, device)),
             block.hardware.latency,
             block.hardware.ii,
         )
         for block in blocks
     ]
     parts = [*count_blocks(hardware.flow, device), *count_connections(hardware.flow, device)]
-    total = _resources(fitted, parts)
-    return Estimate(hardware.family, modules, _with_errors(total, fitted), hardware.latency, hardware.ii)
+    total = _resources(fitted, parts, whole=True)
+    return Estimate(hardware.family, modules, total, hardware.latency, hardware.ii)
 
 
-def _resources(fitted: Coefficients, parts: Sequence[Counts]) -> Resources:
-    luts = [(fit.lut(part), fit.error) for part in parts for fit in [fitted[part.kind]]]
-    ff = sum(part.ff for part in parts)
+def _resources(fitted: Coefficients, parts: Sequence[Counts], *, whole: bool = False) -> Resources:
+    """Return the sums; errors of whole designs are less than those of their modules together."""
+    fits = [fitted[part.kind] for part in parts]
+    luts = [fit.lut(part) for fit, part in zip(fits, parts, strict=True)]
+    errors = [fit.total_error if whole else fit.error for fit in fits]
     return Resources(
-        Figure(sum(lut for lut, _ in luts), sum(lut * error for lut, error in luts)),
-        Figure(ff, ff * fitted.ff_error),
+        Figure(sum(luts), sum(lut * error for lut, error in zip(luts, errors, strict=True))),
+        Figure(sum(part.ff for part in parts), sum(p.ff * fit.ff_error for p, fit in zip(parts, fits, strict=True))),
         *(Figure(sum(getattr(part, name) for part in parts)) for name in ("dsp", "bram18", "lutram")),
     )
 
@@ -154,11 +166,3 @@ def _added(parts: Sequence[Resources]) -> Resources:
     names = vars(parts[0])
     sums = {name: [getattr(part, name) for part in parts] for name in names}
     return Resources(**{name: Figure(sum(f.value for f in fs), sum(f.error for f in fs)) for name, fs in sums.items()})
-
-
-def _with_errors(total: Resources, fitted: Coefficients) -> Resources:
-    """Return the total with the errors that totals had, less than those of modules together."""
-    lut, ff = total.lut.value, total.ff.value
-    return Resources(
-        Figure(lut, lut * fitted.total_error), Figure(ff, ff * fitted.ff_error), total.dsp, total.bram18, total.lutram
-    )

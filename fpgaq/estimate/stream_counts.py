@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from fpgaq.estimate.counts import Counts, Device
 from fpgaq.rtl.frames import by_axis
+from fpgaq.rtl.scan_loop import ScanLoop
 from fpgaq.rtl.stream_collect import StreamCollect
+from fpgaq.rtl.stream_concatenate import StreamConcatenate
 from fpgaq.rtl.stream_crop import StreamCrop
 from fpgaq.rtl.stream_pad import StreamPad
 from fpgaq.rtl.stream_reduce import StreamReduce
@@ -112,6 +114,26 @@ def count_tag(block: StreamTag, device: Device) -> Counts:
     _count_counters(counts, len(block.tags.rows), len(block.tags.cols))
     counts.ff += 2 + block.elements * block.width + block.tags.bits
     counts.logic["tags"] = block.tags.bits
+    return counts
+
+
+def count_concatenate(block: StreamConcatenate, device: Device) -> Counts:
+    """Return the parts of what takes pixels of several streams in turn."""
+    counts = Counts("concatenate")
+    pixel = block.sources[0].shape[-1] * block.node.type.width
+    _count_counters(counts, len(block.sources), max(block.lengths), block.rounds)
+    counts.ff += 2 + pixel
+    counts.logic["pixel"] = pixel * (len(block.sources) - 1)
+    return counts
+
+
+def count_loop(block: ScanLoop, device: Device) -> Counts:
+    """Return the parts around the step of a recurrent layer."""
+    counts = Counts("loop", logic={"one": 1})
+    beat, *states = (block.flow.bits[source] for source in block.flow.sources)
+    counts.ff += beat + sum(states) + len(block.flow.sources) + 2
+    counts.logic["sources"] = len(block.flow.sources)
+    counts.logic["states"] = sum(states)
     return counts
 
 

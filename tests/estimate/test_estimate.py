@@ -8,11 +8,17 @@ from pathlib import Path
 import pytest
 from random_layers import Chain
 
+from benchmarks import estimator_runs
+from benchmarks.estimator_blocks import blocks
 from fpgaq.errors import ConfigError, ModelError
+from fpgaq.estimate import block_counts, predicted
 from fpgaq.estimate import estimate as module
+from fpgaq.estimate.block_counts import count_module
 from fpgaq.estimate.coefficients import coefficients
+from fpgaq.estimate.counts import DEVICES
 from fpgaq.estimate.estimate import Estimate, estimate
 from fpgaq.ir import FixedType, Graph, Overflow, Rounding
+from fpgaq.rtl import adder_graphs
 from fpgaq.rtl.hardware import Hardware, make_hardware
 from fpgaq.synth import Synthesis, synthesize
 
@@ -70,10 +76,41 @@ def test_a_family_without_an_estimate_is_refused() -> None:
         estimate(hardware)
 
 
-def test_a_module_without_an_estimate_is_named() -> None:
-    chain = Chain("net", 6, FixedType(4, 0, False), 1).gated(4, "dense", 3, 2, 6)
-    with pytest.raises(ModelError, match="'net_gated1': there is no estimate of"):
-        estimate(make_hardware(chain.graph, 5.0, "xc7"))
+@pytest.mark.parametrize("name", ["pad4", "sum1", "concatenate3", "gated1", "gated3", "softmax2", "recurrent2_loop2"])
+def test_blocks_that_networks_rarely_have(name: str) -> None:
+    """Beside what yosys made of them, which is kept with the benchmarks."""
+    block = next(block for block in blocks() if block.name == name)
+    found = estimator_runs.load("xc7")[estimator_runs.BLOCKS]["modules"][name]
+    parts, fitted = count_module(block, DEVICES["xc7"]), coefficients("xc7")
+    assert sum(part.ff for part in parts) == pytest.approx(found["ff"], rel=0.05)
+    assert sum(fitted[part.kind].lut(part) for part in parts) == pytest.approx(found["lut"], rel=0.15)
+    assert [sum(getattr(part, kind) for part in parts) for kind in ("dsp", "bram18")] == [found["dsp"], found["bram18"]]
+
+
+def test_a_module_without_an_estimate_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(block_counts, "_KINDS", {})
+    with pytest.raises(ModelError, match="'folded_argmax5': there is no estimate of"):
+        estimate(make_hardware(networks()["folded"], 5.0, "xc7"))
+
+
+@pytest.mark.parametrize("name", networks())
+def test_the_fast_estimate_searches_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    hardware = make_hardware(networks()[name], 5.0, "xc7")
+    found = estimate(hardware)
+    monkeypatch.setattr(adder_graphs, "solve", None)
+    monkeypatch.setattr(predicted, "_LEAST_DIGITS", 0)
+    fast = estimate(make_hardware(networks()[name], 5.0, "xc7"), fast=True)
+    assert fast.ii == found.ii
+    for kind in ("lut", "ff"):
+        told, exact = getattr(fast.total, kind), getattr(found.total, kind)
+        assert abs(told.value - exact.value) <= told.error + exact.error
+        assert told.error >= exact.error
+    assert fast.total.dsp == found.total.dsp
+
+
+def test_what_a_fast_estimate_lacks_is_said() -> None:
+    with pytest.raises(ConfigError, match="no fast estimate for FPGA family 'intel'; there is for"):
+        predicted.prediction("intel")
 
 
 def test_json_has_a_value_and_an_error_for_every_figure() -> None:
