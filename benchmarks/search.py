@@ -3,7 +3,7 @@
 Every allocation of {2, 3, 4, 5} bits to the five layers of a digits MLP is measured on test images. A policy's
 percentile is the share of the allocations that use at least 95 % of the budget (3 bits in the mean, by weights) with
 less accuracy than its choice, ties counted half. Calibration has 256 training images and their labels.
-The second part asks how many LUTs, by the estimate, reach the calibration loss of uniform bits.
+The second part asks how many LUTs, by the estimate, reach the training loss that uniform integers have.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 
 from fpgaq import toolchain
 from fpgaq.config import make_options
+from fpgaq.explore.candidates import label
 from fpgaq.explore.costs import whole_cost
 from fpgaq.explore.network import Data, Network
 from fpgaq.explore.policies import POLICIES
@@ -27,7 +28,7 @@ from fpgaq.explore.requantize import Choice, matrices, quantized_kernels, requan
 from fpgaq.explore.searches import SEARCHES, Ledger
 from fpgaq.explore.searches.random_draws import draws
 from fpgaq.explore.solvers import SOLVERS
-from fpgaq.explore.space import measured_space
+from fpgaq.explore.space import Space, measured_space
 
 _SIZES = (48, 32, 32, 24)
 _BITS = (2, 3, 4, 5)
@@ -38,13 +39,17 @@ _CALIBRATION = 256
 _TOP = 10
 #: Measurements of every search; of `_TOP` candidates are chosen from by loss where a policy is "re-scored".
 _EVALUATIONS = 50
-_SHARES = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
+#: What LUTs are compared of: uniform integers, against these choices.
+_UNIFORM = (3, 4, 5)
+_LUT_CHOICES = (*(("int", bits) for bits in (2, 3, 4, 5, 6)), ("pot", 3), ("pot", 4), ("ternary", 2))
+_LUT_ACTIVATIONS = (4, 5, 6)
+_SHARES = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
 
 Row = dict[str, Any]
 
 
 def trained(seed: int) -> tuple[Any, Data, Data]:
-    """Return a trained MLP, calibration data and test data."""
+    """Return a trained MLP, training data and test data."""
     import keras
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
@@ -59,12 +64,13 @@ def trained(seed: int) -> tuple[Any, Data, Data]:
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(3e-3), loss)
     model.fit(x, y, epochs=30, batch_size=64, verbose=0)
-    return model, Data(x[:_CALIBRATION], y[:_CALIBRATION]), Data(x_test, y_test)
+    return model, Data(x, y), Data(x_test, y_test)
 
 
 def percentiles(seed: int) -> dict[str, Row]:
     """Return accuracy, percentile and measured networks of every policy and search."""
-    model, calibration, test = trained(seed)
+    model, training, test = trained(seed)
+    calibration = training.first(_CALIBRATION)
     choices = [Choice("int", bits, _ACTIVATIONS) for bits in _BITS]
     copies = [requantized(model, choice, calibration.x) for choice in choices]
     network = Network(model, copies[-1], choices, list(map(quantized_kernels, copies)), calibration)
@@ -112,27 +118,60 @@ def _solved(table: Sequence[Any], costs: Any, limits: Mapping[str, int]) -> Sequ
 
 
 def luts(seed: int) -> list[Row]:
-    """Return for uniform bits what the fewest LUTs with no more calibration loss are, as whole networks."""
-    model, calibration, test = trained(seed)
+    """Return for uniform bits the fewest LUTs with no more training loss, by what may be chosen."""
+    model, training, test = trained(seed)
     options = make_options({"input_precision": "ufixed<5,1>"})
-    space = measured_space(model, [Choice("int", bits, _ACTIVATIONS) for bits in _BITS], calibration, options)
-    network, table = space.network, space.tables("kl")[""]
+    spaces = {
+        width: measured_space(model, [Choice(*choice, width) for choice in _LUT_CHOICES], training, options)
+        for width in _LUT_ACTIVATIONS
+    }
+    tables = {width: space.tables("kl")[""] for width, space in spaces.items()}
+    integers = [k for k, (format_, _) in enumerate(_LUT_CHOICES) if format_ == "int"]
+    every = list(range(len(_LUT_CHOICES)))
+    base = spaces[_ACTIVATIONS]
     rows = []
-    for bits, uniform in zip(_BITS, space.uniform, strict=True):
-        lut = space.free({}).cost(uniform)["lut"]
-        found = {
-            a
-            for share in _SHARES
-            for a in SOLVERS["milp"](Problem(table, space.costs, {"lut": int(share * lut)}), _TOP).allocations
-            if network.loss(a) <= network.loss(uniform)
-        }
-        best = min(found, key=lambda a: (space.free({}).cost(a)["lut"], a))
-        quantized = requantized(model, space.layers(best), calibration.x)
-        whole = whole_cost(quantized, options, 0).value["lut"]
-        accuracies = {"accuracy": network.accuracy(uniform, test), "found_accuracy": network.accuracy(best, test)}
-        chosen = [_BITS[choice] for choice in best]
-        rows.append({"bits": bits, "lut": lut, "found": chosen, "found_lut": whole, "ratio": whole / lut, **accuracies})
+    for bits in _UNIFORM:
+        uniform = (_LUT_CHOICES.index(("int", bits)),) * len(base.network.layers)
+        lut, loss = base.free({}).cost(uniform)["lut"], base.network.loss(uniform)
+        row: Row = {"bits": bits, "lut": lut, "accuracy": base.network.accuracy(uniform, test)}
+        for name, columns, widths in (
+            ("bits", integers, [_ACTIVATIONS]),
+            ("bits and formats", every, [_ACTIVATIONS]),
+            ("bits, formats and activations", every, list(_LUT_ACTIVATIONS)),
+        ):
+            found = [
+                (_lut(spaces[width], allocation), width, allocation)
+                for width in widths
+                for allocation in _near(spaces[width], tables[width], columns, lut)
+                if spaces[width].network.loss(allocation) <= loss
+            ]
+            _, width, best = min(found)
+            space = spaces[width]
+            whole = whole_cost(requantized(model, space.layers(best), training.x), options, 0).value["lut"]
+            row[name] = {
+                "lut": whole,
+                "ratio": whole / lut,
+                "accuracy": space.network.accuracy(best, test),
+                "activations": width,
+                "layers": [label(choice) for choice in space.layers(best).values()],
+            }
+        rows.append(row)
     return rows
+
+
+def _near(space: Space, table: Sequence[Any], columns: Sequence[int], lut: int) -> set[Allocation]:
+    """Return the best allocations of some choices within shares of so many LUTs."""
+    damage = [layer[columns] for layer in table]
+    costs = {"lut": [layer[columns] for layer in space.costs["lut"]]}
+    return {
+        tuple(columns[c] for c in allocation)
+        for share in _SHARES
+        for allocation in SOLVERS["dp"](Problem(damage, costs, {"lut": int(share * lut)}), _TOP).allocations
+    }
+
+
+def _lut(space: Space, allocation: Allocation) -> int:
+    return space.free({}).cost(allocation)["lut"]
 
 
 def _means(runs: Sequence[Mapping[str, Row]]) -> dict[str, Row]:

@@ -26,7 +26,7 @@ class Candidate:
     Parameters
     ----------
     source : str
-        The policy, or the baseline, that it came from.
+        The policy, the search or the baseline that it came from.
     layers : mapping of Choice
         By layer.
     allocation : Allocation

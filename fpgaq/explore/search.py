@@ -16,6 +16,7 @@ from fpgaq.explore.evaluate import train
 from fpgaq.explore.network import Data, Network, accuracy_of_model
 from fpgaq.explore.problem import Problem
 from fpgaq.explore.requantize import Choice, requantized
+from fpgaq.explore.searches import SEARCHES
 from fpgaq.explore.searches.random_draws import draws
 from fpgaq.explore.space import TOP, Space, measured_space
 from fpgaq.progress import Progress
@@ -128,13 +129,14 @@ def _candidates(
     task: Task, space: Space, problem: Problem, allocations: Sequence[tuple[int, ...]]
 ) -> Iterator[Candidate]:
     """Give what the policy found, and the baselines."""
+    source = task.solver if task.solver in SEARCHES else task.policy
     baselines = [("uniform", a) for a in space.uniform]
     baselines += [("random", a) for a in draws(problem, _RANDOM, task.seed)]
-    for source, allocation in [*((task.policy, a) for a in allocations), *baselines]:
+    for origin, allocation in [*((source, a) for a in allocations), *baselines]:
         cost = problem.cost(allocation)
         accuracy = None if task.test is None else space.network.accuracy(allocation, task.test)
         yield Candidate(
-            source,
+            origin,
             space.layers(allocation),
             allocation,
             problem.total_damage(allocation),

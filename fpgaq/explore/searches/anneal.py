@@ -50,7 +50,10 @@ def anneal(problem: Problem, ledger: Ledger) -> None:
 
 
 def _step(problem: Problem, current: Allocation, quality: list[np.ndarray], rng: np.random.Generator) -> Allocation:
-    """Return another allocation: one layer a choice up or down, rather where it was good before."""
+    """Return another allocation: one layer a choice up or down, rather where it was good before.
+
+    Where that is above a budget, another layer goes down: near the budget single steps lead nowhere.
+    """
     moves = [
         (k, choice)
         for k, size in enumerate(problem.sizes)
@@ -62,4 +65,9 @@ def _step(problem: Problem, current: Allocation, quality: list[np.ndarray], rng:
     gains = np.array([quality[k][choice] - quality[k][current[k]] for k, choice in moves])
     weights = np.exp(_STEERING * np.clip(gains, -1, 1))
     k, choice = moves[rng.choice(len(moves), p=weights / weights.sum())]
-    return (*current[:k], choice, *current[k + 1 :])
+    step = [*current]
+    step[k] = choice
+    others = [other for other in range(len(step)) if other != k and step[other] > 0]
+    if others and not problem.fits(tuple(step)):
+        step[others[rng.integers(len(others))]] -= 1
+    return tuple(step)
