@@ -33,6 +33,7 @@ def synthesis(
     top: str,
     *,
     carry_chains: bool = True,
+    boxes: Sequence[str] = (),
 ) -> None:
     """Synthesize `top`; `design` then holds the mapped netlist.
 
@@ -50,6 +51,8 @@ def synthesis(
         Module to synthesize, with everything below it.
     carry_chains
         One carry chain per adder; False runs the vendor script as it is, for comparison.
+    boxes
+        Modules of which nothing is built.
     """
 
     def run(command: str) -> None:
@@ -66,6 +69,9 @@ def synthesis(
     for file in replacements:
         # A black box until everything around it is mapped: nothing in it can improve, and there is less to carry along.
         run(f'read_verilog -sv -lib -overwrite "{file}"')
+    if boxes:
+        run(f"hierarchy -top {top}")
+        run(f"blackbox {' '.join(boxes)}")
     command = f"{family.command} -top {top}"
     if not carry_chains:
         run(command)

@@ -29,6 +29,7 @@ def main(path: Path) -> None:
         [Path(name) for name in job["replacements"]],
         job["top"],
         carry_chains=job["carry_chains"],
+        boxes=job["boxes"],
     )
     if job["netlist"]:
         partial = f"{job['netlist']}.part"

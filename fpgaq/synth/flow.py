@@ -38,7 +38,7 @@ class Synthesis:
     layers
         Resources of each layer, synthesized alone with everything below it.
     total_is_sum
-        The flat run took too long: `total` is the sum of the layers, without what lies between them.
+        The flat run took too long: `total` is the sum of the layers and of what lies between them.
     family
         Name of the FPGA family.
     seconds
@@ -111,7 +111,8 @@ def synthesize(
     jobs
         yosys processes at a time.
     flat_limit
-        Seconds after which the run of `top` is given up; the total is then the sum of the layers.
+        Seconds after which the run of `top` is given up; the total is then the sum of the layers and of what lies
+        between them.
     cache
         Folder of earlier results, keyed by content; None keeps no results.
     data_files
@@ -129,32 +130,40 @@ def synthesize(
     started = time.monotonic()
     flow = _Flow(family_of(family), Sources(sources, data_files), work, carry_chains)
     limits: dict[str, float | None] = {top: flat_limit, **dict.fromkeys(layers)}
-    if cache is not None:
-        cache.mkdir(parents=True, exist_ok=True)
-    known: dict[str, Resources] = {}
-    runs: list[_Run] = []
-    for module, limit in limits.items():
-        run = flow.prepare(module, limit)
-        entry = cache and cache / f"{run.key}.json"
-        if entry and entry.is_file():
-            known[module] = flow.count(module, json.loads(entry.read_text()))
-        else:
-            runs.append(run)
-
-    def collect(run: _Run, cells: dict[str, int]) -> None:
-        known[run.module] = flow.count(run.module, cells)
-        if cache is not None:
-            _write(cache / f"{run.key}.json", json.dumps(cells, indent=1, sort_keys=True))
-
-    flow.execute(runs, jobs, collect)
+    known = _counted(flow, [flow.prepare(module, limit) for module, limit in limits.items()], jobs, cache)
     by_layer = {layer: known[layer] for layer in layers}
-    if top not in known and not by_layer:
+    if top in known:
+        return Synthesis(known[top], by_layer, False, family, time.monotonic() - started)
+    if not by_layer:
         raise ToolError(
             f"Synthesis of '{top}' took more than {flat_limit:g} s, and there are no layers to add up instead:"
             " raise the limit."
         )
-    total = known[top] if top in known else sum(by_layer.values(), Resources())
-    return Synthesis(total, by_layer, top not in known, family, time.monotonic() - started)
+    between = _counted(flow, [flow.prepare(top, None, boxes=layers)], jobs, cache)[top]
+    total = sum(by_layer.values(), between)
+    return Synthesis(total, by_layer, True, family, time.monotonic() - started)
+
+
+def _counted(flow: _Flow, runs: Sequence[_Run], jobs: int, cache: Path | None) -> dict[str, Resources]:
+    """Return the resources of modules, from the cache or from yosys; what met its time limit is left out."""
+    if cache is not None:
+        cache.mkdir(parents=True, exist_ok=True)
+    known: dict[str, Resources] = {}
+    missing: list[_Run] = []
+    for run in runs:
+        entry = cache and cache / f"{run.key}.json"
+        if entry and entry.is_file():
+            known[run.module] = flow.count(run, json.loads(entry.read_text()))
+        else:
+            missing.append(run)
+
+    def collect(run: _Run, cells: dict[str, int]) -> None:
+        known[run.module] = flow.count(run, cells)
+        if cache is not None:
+            _write(cache / f"{run.key}.json", json.dumps(cells, indent=1, sort_keys=True))
+
+    flow.execute(missing, jobs, collect)
+    return known
 
 
 def netlist(
@@ -173,7 +182,7 @@ def netlist(
     run = flow.prepare(top, None, with_netlist=True)
     found: dict[str, int] = {}
     flow.execute([run], 1, lambda _, cells: found.update(cells))
-    return Netlist(run.netlist, cell_models(family), flow.count(top, found))
+    return Netlist(run.netlist, cell_models(family), flow.count(run, found))
 
 
 def cell_models(family: str) -> tuple[Path, ...]:
@@ -193,6 +202,7 @@ class _Run:
     job: _processes.Job
     result: Path
     netlist: Path
+    boxes: Sequence[str]
 
 
 class _Flow:
@@ -204,8 +214,10 @@ class _Flow:
         self.work = work.resolve()
         self.carry_chains = carry_chains
 
-    def prepare(self, module: str, limit: float | None, *, with_netlist: bool = False) -> _Run:
-        """Write the job file of one run into a fresh folder of its own."""
+    def prepare(
+        self, module: str, limit: float | None, *, with_netlist: bool = False, boxes: Sequence[str] = ()
+    ) -> _Run:
+        """Write the job file of one run into a fresh folder of its own; nothing is built of the modules in `boxes`."""
         files = self.sources.reachable(module)
         data = self.sources.data_of(files)
         paths = [file.path for file in files]
@@ -223,15 +235,16 @@ class _Flow:
             "replacements": [str(path) for path in mapped],
             "top": module,
             "carry_chains": self.carry_chains,
+            "boxes": list(boxes),
             "result": str(result),
             "netlist": str(verilog) if with_netlist else None,
         }
         _write(folder / "job.json", json.dumps(job, indent=1))
-        facts = (module, self.family.name, str(self.carry_chains), importlib.metadata.version("pyosys"))
+        facts = (module, self.family.name, str(self.carry_chains), importlib.metadata.version("pyosys"), *boxes)
         key = fingerprint((*paths, *mapped, *_RECIPE), data.values(), *facts)
         weight = sum(len(file.text) for file in files)
         process = _processes.Job(module, "fpgaq.synth._worker", "job.json", folder, weight, limit)
-        return _Run(module, key, process, result, verilog)
+        return _Run(module, key, process, result, verilog, boxes)
 
     def execute(self, runs: Sequence[_Run], jobs: int, collect: Callable[[_Run, dict[str, int]], None]) -> None:
         """Run yosys; hand the cells of every netlist to `collect`. A run that met its time limit is left out."""
@@ -247,13 +260,13 @@ class _Flow:
 
         _processes.run(list(by_job), jobs, finished)
 
-    def count(self, module: str, cells: dict[str, int]) -> Resources:
-        """Return the resources of a netlist, which must not be empty."""
-        found = self.family.resources(cells)
-        if found == Resources():
+    def count(self, run: _Run, cells: dict[str, int]) -> Resources:
+        """Return the resources of a netlist, which must not be empty where nothing was left out."""
+        found = self.family.resources({cell: count for cell, count in cells.items() if cell not in run.boxes})
+        if found == Resources() and not run.boxes:
             raise ToolError(
-                f"Synthesis of {self._called(module)} left no cell at all: its outputs are constant, or plain wires of"
-                " its inputs. Look for outputs that nothing drives; do not list a layer that only renames wires."
+                f"Synthesis of {self._called(run.module)} left no cell at all: its outputs are constant, or plain wires"
+                " of its inputs. Look for outputs that nothing drives; do not list a layer that only renames wires."
             )
         return found
 

@@ -17,6 +17,16 @@ from fpgaq.synth import FAMILIES, Resources, Synthesis, synthesize
 from synth_designs import ADD3, TWO_LAYERS, add3_chain, adder_tree  # isort: skip
 
 
+BETWEEN = """\
+module between(input logic clk, input logic [7:0] a, b, output logic [8:0] y);
+  logic [8:0] h, later;
+  always_ff @(posedge clk) later <= h;
+  first u_first(.clk(clk), .a(a), .b(b), .y(h));
+  second u_second(.clk(clk), .a(later), .y(y));
+endmodule
+"""
+
+
 def one(folder: Path, text: str, top: str, **options: object) -> Resources:
     source = folder / f"{top}.sv"
     source.write_text(text)
@@ -121,6 +131,11 @@ def test_slow_total_becomes_the_sum(tmp_path: Path) -> None:
     found = synthesize([source], "net", ["first", "second"], **options)  # type: ignore[arg-type]
     assert found.total_is_sum
     assert found.total == found.layers["first"] + found.layers["second"]
+    # What lies between the layers is counted, too.
+    source.write_text(TWO_LAYERS + BETWEEN)
+    found = synthesize([source], "between", ["first", "second"], **options)  # type: ignore[arg-type]
+    assert found.total_is_sum
+    assert found.total == found.layers["first"] + found.layers["second"] + Resources(ff=9)
     with pytest.raises(ToolError, match=r"more than 0\.01 s.*no layers"):
         synthesize([source], "net", [], **options)  # type: ignore[arg-type]
 
