@@ -91,6 +91,9 @@ def search(
     reuse_factor: ReuseFactor = 1,
     family: FamilyOption = "xc7",
     clock_period: ClockPeriod = 5.0,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Tell costs of layers without searching adder graphs; finalists have theirs.")
+    ] = False,
     build: Annotated[bool, typer.Option(help="Build and synthesize the winner.")] = True,
 ) -> None:
     """Choose bits and formats of every layer within a hardware budget, and build the network that came out best.

@@ -15,7 +15,6 @@ from fpgaq.estimate.estimate import Estimate, estimate
 from fpgaq.explore.budget import RESOURCES
 from fpgaq.explore.problem import Whole
 from fpgaq.explore.requantize import Choice
-from fpgaq.rtl.hardware import Hardware
 
 _COUNTED = ("lut", "ff", "dsp", "bram18", "lutram")
 
@@ -38,15 +37,16 @@ class WholeCost:
 
 def whole_cost(model: Any, options: Options, size: int) -> WholeCost:
     """Estimate a quantized model whose weights have `size` bits together."""
-    design = lower(model, "candidate", options, Path("unused"))
-    found = estimate(design.hardware)
+    found = estimate(lower(model, "candidate", options, Path("unused")).hardware)
     figures = {name: getattr(found.total, name).to_json() for name in _COUNTED}
     value = {name: int(figure["value"]) for name, figure in figures.items()}
     error = {name: int(figure["error"]) for name, figure in figures.items() if figure["error"]}
     return WholeCost({**value, "size": size, "latency": found.latency}, error)
 
 
-def uniform_costs(model: Any, layers: Mapping[str, int], choice: Choice, options: Options) -> dict[str, Whole]:
+def uniform_costs(
+    model: Any, layers: Mapping[str, int], choice: Choice, options: Options, *, fast: bool = False
+) -> dict[str, Whole]:
     """Return what every layer takes of every resource when all have the same choice.
 
     What lies between the modules, and what synthesis drops there, is shared out in proportion: the sums over the
@@ -60,9 +60,10 @@ def uniform_costs(model: Any, layers: Mapping[str, int], choice: Choice, options
         Layers with a choice, in order, and the number of weights of each. A module belongs to the last one before it.
     choice : Choice
     options : Options
+    fast : bool
+        Whether adder graphs are predicted instead of searched, see `fpgaq.estimate.estimate.estimate`.
     """
-    design = lower(model, "candidate", options, Path("unused"))
-    found = _estimated(design.hardware)
+    found = estimate(lower(model, "candidate", options, Path("unused")).hardware, fast=fast)
     owners = _owners(found, list(layers))
     total = {name: getattr(found.total, name).value for name in _COUNTED} | {"latency": found.latency}
     costs = {"size": np.array([count * choice.weights for count in layers.values()], np.int64)}
@@ -75,9 +76,16 @@ def uniform_costs(model: Any, layers: Mapping[str, int], choice: Choice, options
     return costs
 
 
-def _estimated(hardware: Hardware) -> Estimate:
-    """Estimate a network of the table; the finalists are estimated by `whole_cost`."""
-    return estimate(hardware)
+def corrected(costs: Sequence[dict[str, Whole]], known: dict[str, Whole], place: int) -> list[dict[str, Whole]]:
+    """Return fast estimates times what a full one is to the fast one at the same place, layer by layer."""
+    factors = {name: known[name] / np.maximum(costs[place][name], 1) for name in known}
+    return [
+        {
+            name: np.where(costs[place][name] > 0, np.rint(factors[name] * table), table).astype(np.int64)
+            for name, table in cost.items()
+        }
+        for cost in costs
+    ]
 
 
 def _owners(found: Estimate, layers: Sequence[str]) -> list[int]:

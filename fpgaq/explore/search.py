@@ -52,6 +52,8 @@ class Task:
     epochs : int
         Of training of the finalists.
     seed : int
+    fast : bool
+        Whether costs of layers come from fast estimates.
     """
 
     model: Any
@@ -65,6 +67,7 @@ class Task:
     evaluations: int = 200
     epochs: int = 0
     seed: int = 0
+    fast: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,10 @@ def search(task: Task, progress: Progress) -> Found:
         If nothing is within the budgets.
     """
     with progress.phase("costs", "estimating every choice of every layer"):
-        spaces = [measured_space(task.model, choices, task.calibration, task.options) for choices in task.choices]
+        spaces = [
+            measured_space(task.model, choices, task.calibration, task.options, fast=task.fast)
+            for choices in task.choices
+        ]
     problems = [space.free(task.limits) for space in spaces]
     spaces = [space for space, problem in zip(spaces, problems, strict=True) if within(problem.smallest(), task.limits)]
     if not spaces:

@@ -80,6 +80,7 @@ def search_task(given: dict[str, Any]) -> Task:
         given["evaluations"],
         given["finetune"],
         given["seed"],
+        given["fast"],
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fpgaq.config import Options
-from fpgaq.explore.costs import uniform_costs
+from fpgaq.explore.costs import corrected, uniform_costs
 from fpgaq.explore.network import Data, Network
 from fpgaq.explore.policies import POLICIES
 from fpgaq.explore.problem import Allocation, Problem, Solution, Whole, whole_damage
@@ -73,13 +73,23 @@ class Space:
         return min(found, key=lambda entry: entry[0])[1:]
 
 
-def measured_space(model: Any, choices: Sequence[Choice], calibration: Data, options: Options) -> Space:
-    """Quantize every layer with every choice, and estimate what each costs."""
+def measured_space(
+    model: Any, choices: Sequence[Choice], calibration: Data, options: Options, *, fast: bool = False
+) -> Space:
+    """Quantize every layer with every choice, and estimate what each costs.
+
+    With `fast` only the choice in the middle is estimated in full, and says by how much the others are off.
+    """
     counts = {name: int(model.get_layer(name).weights[0].shape.num_elements()) for name in matrices(model)}
     kernels, costs = [], []
-    for choice in choices:
+    middle = len(choices) // 2
+    for k, choice in enumerate(choices):
         quantized = requantized(model, choice, calibration.x)
         kernels.append(quantized_kernels(quantized))
-        costs.append(uniform_costs(quantized, counts, choice, options))
+        costs.append(uniform_costs(quantized, counts, choice, options, fast=fast))
+        if fast and k == middle:
+            known = uniform_costs(quantized, counts, choice, options)
+    if fast:
+        costs = corrected(costs, known, middle)
     by_resource = {name: list(np.stack([cost[name] for cost in costs], axis=1)) for name in costs[0]}
     return Space(Network(model, quantized, choices, kernels, calibration.first(_SAMPLES)), by_resource)

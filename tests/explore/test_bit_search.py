@@ -14,8 +14,12 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from fpgaq.cli import app
+from fpgaq.config import make_options
 from fpgaq.estimate.estimate import Estimate, Figure, Resources
 from fpgaq.explore import costs
+from fpgaq.explore.network import Data
+from fpgaq.explore.requantize import Choice
+from fpgaq.explore.space import measured_space
 from fpgaq.frontend.load import load_model
 
 
@@ -79,6 +83,19 @@ def test_the_winner_is_built(folder: Path, tmp_path: Path) -> None:
         quantizer = model.get_layer(name).kernel_quantizer_internal
         assert type(quantizer).__name__ == {"int": "quantized_bits", "ternary": "TernaryWeights"}[stored["format"]]
         assert stored["format"] == "ternary" or quantizer.bits == stored["weights"]
+
+
+def test_fast_costs_are_corrected_where_the_full_ones_are_known(folder: Path) -> None:
+    """The choice in the middle costs what it does in full, the others nearly, and counted resources exactly."""
+    model, x = load_model(folder / "model.keras"), np.load(folder / "calibration.npy")
+    choices = [Choice("int", bits, 4) for bits in (3, 4, 5)]
+    options = make_options({"input_precision": "fixed<7,4>"})
+    full, fast = (measured_space(model, choices, Data(x), options, fast=fast).costs for fast in (False, True))
+    for name, layers in full.items():
+        for layer, told in zip(layers, fast[name], strict=True):
+            assert layer[1] == told[1], name
+            if name in ("lut", "size", "dsp"):
+                assert np.abs(layer - told).max() <= (0.4 * layer.max() if name == "lut" else 0), name
 
 
 def test_one_budget_of_bits_over_activations(folder: Path, tmp_path: Path) -> None:
