@@ -52,10 +52,11 @@ def convert(model: Any, *, output: str | Path | None = None, name: str | None = 
 
 def lower(model: Any, name: str, options: Options, folder: Path) -> Design:
     """Convert without writing anything."""
+    from fpgaq.frontend.flatten import flattened
     from fpgaq.frontend.lower import to_hls_graph
 
     check_options(options)
-    options = with_folding(options)
+    options, model = with_folding(options), flattened(model)
 
     def lowered(schedules: Options) -> Design:
         hls_graph = to_hls_graph(model, design_name(name), schedules, folder / "hls")

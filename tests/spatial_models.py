@@ -106,6 +106,8 @@ IMAGES: dict[str, Layers] = {
     "separable": lambda: [separable(3, (2, 2), padding="same"), act(), L.SeparableConv2D(2, 2, activation="relu")],
     "separable, alpha auto": lambda: [separable(2, (2, 3), bits(4, alpha="auto"), dilation_rate=(2, 1))],
     "padding": lambda: [L.ZeroPadding2D(((1, 0), (2, 1))), conv(2, (3, 3)), L.Flatten(), act(), dense(3)],
+    "kept dimensions": lambda: [conv(3, (2, 2)), L.GlobalAveragePooling2D(keepdims=True), signed(6), conv(2, (1, 1))],
+    "dense": lambda: [dense(3), act(), dense(2, ternary(alpha="auto"), activation="quantized_relu(3,1)")],
     "reshapes": lambda: [L.Reshape((10, 3, 2)), conv(2, (3, 2)), act(), L.Reshape((8, 4)), conv(2, 3)],
 }
 ALL_SERIES: dict[str, Layers] = {
@@ -134,6 +136,8 @@ ALL_SERIES: dict[str, Layers] = {
     "average of three": lambda: [signed(), L.AveragePooling1D(3, padding="same", strides=2), conv(2, 2)],
     "global": lambda: [conv(2, 2), L.GlobalAveragePooling1D(), dense(2)],
     "global maximum": lambda: [L.GlobalMaxPooling1D(), dense(2)],
+    "kept dimensions": lambda: [signed(), L.GlobalMaxPooling1D(keepdims=True)],
+    "dense": lambda: [dense(3, ternary(alpha=1)), L.BatchNormalization(), act(), L.Dense(2)],
     "padding": lambda: [L.ZeroPadding1D((2, 1)), conv(2, 4, binary(alpha=1)), QActivation("ternary(alpha=1)")],
 }
 PIXELS: dict[str, Layers] = {

@@ -105,6 +105,7 @@ def add_matrix(
     *,
     name: str | None = None,
     shape: Sequence[int] | None = None,
+    window: Sequence[int] = (),
     **attributes: Any,
 ) -> None:
     """Append a matrix, and a scale layer where the kernel's scale is not a power of two.
@@ -121,6 +122,8 @@ def add_matrix(
         Name of the matrix, where the layer has several.
     shape : sequence of int, optional
         Shape of the result, where it is not that of the layer.
+    window : sequence of int, optional
+        Lengths of the spatial axes of a kernel that has none for Keras.
     **attributes
         Class and parameters of the hls4ml layer.
     """
@@ -133,9 +136,10 @@ def add_matrix(
     bias_data = None if bias is None else to_numpy(bias) if quantized_bias is None else quantized_bias.codes
     scale = None if quantized is None else quantized.scale
     name, shape = name or layer.name, chain.out_shape if shape is None else list(shape)
+    weights = to_numpy(kernel) if quantized is None else quantized.codes
     matrix: LayerDict = {
         **attributes,
-        "weight_data": to_numpy(kernel) if quantized is None else quantized.codes,
+        "weight_data": weights.reshape(*window, *weights.shape),
         "weight_exact": quantized is not None,
     }
     if quantized is not None and quantized.format is not None:

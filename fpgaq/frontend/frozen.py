@@ -172,6 +172,8 @@ class _Steps:
         self.dtype = dtype
 
     def of(self, layer: Any) -> list[Step]:
+        import keras
+
         kind, name = type(layer).__name__, hls_name(layer.name)
         if kind in _NO_OPERATION:
             return self._cast(name)
@@ -189,12 +191,14 @@ class _Steps:
             return [layer.call, *self._cast(name)]
         if kind == "GatedDense":
             return [gated_dense_step(layer, self.derivation.parameters[name]["weight"], self.dtype), *self._cast(name)]
-        if kind in ("BatchNormalization", "QBatchNormalization"):
+        if kind in ("BatchNormalization", "Normalization", "QBatchNormalization", "Rescaling"):
             return [*self._affine(name), *self._cast(name)]
         if kind in ("LeakyReLU", "PReLU", "ReLU"):
             return [*self._rectifier(layer, name), *self._cast(name)]
         if kind == "Softmax":
             return []
+        if kind == "ELU":
+            return [*self._activation(layer.name, name, keras.activations.elu), *self._cast(name)]
         return [*self._activation(layer.name, name, layer.activation), *self._cast(name)]
 
     def _matrix(self, layer: Any, name: str) -> list[Step]:
@@ -211,6 +215,7 @@ class _Steps:
         elif "Conv" in kind and "Separable" not in kind:
             steps += [convolution_step(layer, kernel, bias)]
         else:
+            kernel = kernel.reshape(kernel.shape[-2:])
             steps += [lambda x: keras.ops.matmul(x, kernel) + bias]
         steps += self._scaled(name)
         function = quantizer_name(layer.activation)

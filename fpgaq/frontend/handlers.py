@@ -25,13 +25,37 @@ from fpgaq.frontend.chains import (
     leaky_dict,
     to_numpy,
 )
+from fpgaq.frontend.spatial import keras_geometry, lengths
 from fpgaq.ir.types import FixedType, Overflow, Rounding
 
 
 def _add_dense(chain: Chain, layer: Any, kernel: Any, bias: Any) -> None:
+    """Append a matrix on a vector, or one on every pixel, which hls4ml calls a convolution."""
     n_in, n_out = map(int, kernel.shape)
     quantizer = getattr(layer, "kernel_quantizer_internal", None)
-    add_matrix(chain, layer, quantizer, kernel, bias, class_name="Dense", n_in=n_in, n_out=n_out)
+    if len(chain.in_shape) == 1:
+        add_matrix(chain, layer, quantizer, kernel, bias, class_name="Dense", n_in=n_in, n_out=n_out)
+        return
+    if len(chain.in_shape) > 3:
+        raise ModelError(
+            f"layer {layer.name!r}: Dense on shape {chain.in_shape} is not supported, only on vectors, series and "
+            "images; use a Reshape"
+        )
+    ones = [1] * (len(chain.in_shape) - 1)
+    add_matrix(
+        chain,
+        layer,
+        quantizer,
+        kernel,
+        bias,
+        window=ones,
+        class_name=f"Conv{len(ones)}D",
+        n_chan=n_in,
+        n_filt=n_out,
+        **lengths("in", chain.in_shape),
+        **lengths("out", chain.out_shape),
+        **keras_geometry(chain.in_shape[:-1], ones, ones, ones, "valid").attributes("filt"),
+    )
 
 
 class DenseHandler(KerasV3LayerHandler):
@@ -123,6 +147,17 @@ class FunctionHandler(ActivationHandler):
         return chain.done()
 
 
+class EluHandler(KerasV3LayerHandler):
+    """ELU: the function of the same name."""
+
+    handles = ("keras.src.layers.activations.elu.ELU",)
+
+    def handle(self, layer: Any, in_tensors: Any, out_tensors: Any) -> tuple[LayerDict, ...]:
+        chain = Chain(layer, in_tensors, out_tensors)
+        chain.add(layer.name, class_name="Curve", function="elu")
+        return chain.done()
+
+
 class GatedDenseHandler(KerasV3LayerHandler):
     """GatedDense: the cast that makes the codes of its input, and the gated matrix."""
 
@@ -159,15 +194,17 @@ def gated_dense_codes(layer: Any) -> tuple[Cast, np.ndarray]:
 
 
 class BatchNormalizationHandler(KerasV3LayerHandler):
-    """(Q)BatchNormalization: the statistics give one scale and one bias per channel."""
+    """(Q)BatchNormalization, Normalization, Rescaling: one scale and one bias per channel."""
 
     handles = (
+        "keras.src.layers.preprocessing.normalization.Normalization",
+        "keras.src.layers.preprocessing.rescaling.Rescaling",
         "keras.src.layers.normalization.batch_normalization.BatchNormalization",
         "qkeras.qnormalization.QBatchNormalization",
     )
 
     def handle(self, layer: Any, in_tensors: Any, out_tensors: Any) -> tuple[LayerDict, ...]:
-        scale, bias = batch_normalization_factors(layer)
+        scale, bias = affine_factors(layer)
         chain = Chain(layer, in_tensors, out_tensors)
         size = int(np.prod(in_tensors[0].shape[1:]))
         chain.add(
@@ -183,11 +220,34 @@ class BatchNormalizationHandler(KerasV3LayerHandler):
         return chain.done()
 
 
+def affine_factors(layer: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return scale and bias of every channel, float64, of a layer that is nothing else."""
+    kind = type(layer).__name__
+    if kind not in ("Normalization", "Rescaling"):
+        return batch_normalization_factors(layer)
+    if kind == "Rescaling":
+        factors = (np.asarray(layer.scale, np.float64), np.asarray(layer.offset, np.float64))
+    else:
+        import keras
+
+        mean = to_numpy(layer.mean)
+        deviation = np.maximum(np.sqrt(to_numpy(layer.variance)), keras.backend.epsilon())
+        factors = (deviation, mean) if layer.invert else (1 / deviation, -mean / deviation)
+    channels = int(layer.output.shape[-1])
+    if any(factor.size > 1 and factor.shape != (*[1] * (factor.ndim - 1), channels) for factor in factors):
+        raise ModelError(
+            f"layer {layer.name!r}: {kind} with a number for every element is not supported: every pixel goes through "
+            "the same hardware; use a number for each channel, the last axis"
+        )
+    scale, bias = (np.broadcast_to(factor.reshape(-1), channels) for factor in factors)
+    return scale, bias
+
+
 def batch_normalization_factors(layer: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return scale and bias, float64, that a (Q)BatchNormalization layer applies at inference."""
     axis = layer.axis[0] if isinstance(layer.axis, (list, tuple)) else layer.axis
     if axis not in (-1, len(layer.input.shape) - 1):
-        raise ModelError(f"layer {layer.name!r}: normalises axis {axis}; only the last axis is supported")
+        raise ModelError(f"layer {layer.name!r}: normalises axis {axis}; use the last axis, perhaps behind a Permute")
 
     def value(name: str, quantizer: str, default: float) -> np.ndarray:
         variable = getattr(layer, name)

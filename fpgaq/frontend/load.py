@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fpgaq.errors import ModelError
-from fpgaq.frontend.supported import SUPPORTED_CLASSES, unsupported
+from fpgaq.frontend.supported import GRAPH_CLASSES, SUPPORTED_CLASSES, unsupported
 
 #: Strings that name a quantizer or activation, with plain literals as arguments: QKeras evaluates them.
 _CALL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\(\s*([A-Za-z0-9_.+\-=,\s'\"]*)\))?")
@@ -69,14 +69,13 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 def check_config(config: dict[str, Any], path: Path) -> None:
     """Refuse what cannot be converted, and what would be executed, before anything is built."""
-    if config.get("class_name") not in ("Sequential", "Functional", "Model"):
+    if config.get("class_name") not in GRAPH_CLASSES:
         raise ModelError(
             f"model file {path}: {config.get('class_name')!r} models are not supported; use Sequential or "
             "functional ones"
         )
-    inner = config["config"]
-    layers = inner.get("layers") if isinstance(inner, dict) else None
-    if not isinstance(layers, list) or not all(_is_layer(layer) for layer in layers):
+    layers = list(_layers_of(config))
+    if not all(_is_layer(layer) for layer in layers):
         raise ModelError(f"model file {path} does not describe the layers of a Keras model")
     for layer in layers:
         name = layer["config"].get("name", layer.get("name", "?"))
@@ -92,6 +91,21 @@ def check_config(config: dict[str, Any], path: Path) -> None:
                 )
 
 
+def _layers_of(config: dict[str, Any]) -> Iterator[Any]:
+    """Return what stands for a layer, those of nested models and in wrappers too, and what should but does not."""
+    inner = config["config"]
+    layers: Any = inner.get("layers") if isinstance(inner, dict) else None
+    found: list[Any] = layers if isinstance(layers, list) else [None]
+    for layer in found:
+        kind = layer.get("class_name") if isinstance(layer, dict) and _is_layer(layer) else None
+        if kind in GRAPH_CLASSES:
+            yield from _layers_of(layer)
+            continue
+        yield layer
+        if kind == "TimeDistributed":
+            yield layer["config"].get("layer")
+
+
 def _is_layer(layer: Any) -> bool:
     return isinstance(layer, dict) and isinstance(layer.get("config"), dict)
 
@@ -99,7 +113,7 @@ def _is_layer(layer: Any) -> bool:
 def _check_functions(config: dict[str, Any], known: Iterable[str]) -> None:
     """Refuse activations and quantizers that neither Keras nor QKeras has; their own errors name no layer."""
     names = set(known)
-    for layer in config["config"]["layers"]:
+    for layer in _layers_of(config):
         for key, value in layer["config"].items():
             if key.endswith(("activation", "quantizer")) and value is not None:
                 name = value.get("class_name") if isinstance(value, dict) else value

@@ -64,6 +64,12 @@ class Geometry:
         return cls(size, stride, dilation, each("pad", first), each("pad", last))
 
 
+def lengths(what: str, shape: Sequence[int]) -> dict[str, Any]:
+    """Return the lengths of the spatial axes by hls4ml's names; `what` is "in" or "out"."""
+    image = shape[:-1]
+    return {f"{what}_{axis}": n for axis, n in zip(AXES[-len(image) :], image, strict=True)}
+
+
 def keras_geometry(
     image: Sequence[int], size: Sequence[int], stride: Sequence[int], dilation: Sequence[int], padding: str
 ) -> Geometry:

@@ -6,13 +6,12 @@ a value that is not the least one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from hls4ml.converters.keras_v3._base import KerasV3LayerHandler
 
 from fpgaq.frontend.chains import Chain, LayerDict, add_activation, add_matrix
-from fpgaq.frontend.spatial import AXES, ENDS, Geometry, keras_geometry
+from fpgaq.frontend.spatial import ENDS, Geometry, keras_geometry, lengths
 
 _KERAS = "keras.src.layers"
 
@@ -27,12 +26,6 @@ def pooling_geometry(layer: Any) -> Geometry:
     """Return the window of a pooling layer."""
     image = layer.input.shape[1:-1]
     return keras_geometry(image, layer.pool_size, layer.strides, [1] * len(image), layer.padding.lower())
-
-
-def _sizes(what: str, shape: Sequence[int]) -> LayerDict:
-    """Return the lengths of the spatial axes by hls4ml's names."""
-    image = shape[:-1]
-    return {f"{what}_{axis}": n for axis, n in zip(AXES[-len(image) :], image, strict=True)}
 
 
 class ConvolutionHandler(KerasV3LayerHandler):
@@ -61,8 +54,8 @@ class ConvolutionHandler(KerasV3LayerHandler):
             class_name=f"Conv{geometry.axes}D",
             n_chan=int(kernel.shape[-2]),
             n_filt=int(kernel.shape[-1]),
-            **_sizes("in", chain.in_shape),
-            **_sizes("out", chain.out_shape),
+            **lengths("in", chain.in_shape),
+            **lengths("out", chain.out_shape),
             **geometry.attributes("filt"),
         )
         add_activation(chain, layer)
@@ -76,22 +69,27 @@ class DepthwiseHandler(KerasV3LayerHandler):
         f"{_KERAS}.convolutional.depthwise_conv1d.DepthwiseConv1D",
         f"{_KERAS}.convolutional.depthwise_conv2d.DepthwiseConv2D",
         "qkeras.qconvolutional.QDepthwiseConv2D",
+        "qkeras.qdepthwiseconv2d_batchnorm.QDepthwiseConv2DBatchnorm",
     )
 
     def handle(self, layer: Any, in_tensors: Any, out_tensors: Any) -> tuple[LayerDict, ...]:
+        kernel = layer.depthwise_kernel if hasattr(layer, "depthwise_kernel") else layer.kernel
+        bias = layer.bias if layer.use_bias else None
+        if hasattr(layer, "get_folded_weights"):
+            kernel, bias = layer.get_folded_weights()
         geometry = convolution_geometry(layer)
         chain = Chain(layer, in_tensors, out_tensors)
         add_matrix(
             chain,
             layer,
             getattr(layer, "depthwise_quantizer_internal", None),
-            layer.depthwise_kernel if hasattr(layer, "depthwise_kernel") else layer.kernel,
-            layer.bias if layer.use_bias else None,
+            kernel,
+            bias,
             class_name=f"DepthwiseConv{geometry.axes}D",
             n_chan=chain.in_shape[-1],
             n_filt=chain.in_shape[-1],
-            **_sizes("in", chain.in_shape),
-            **_sizes("out", chain.out_shape),
+            **lengths("in", chain.in_shape),
+            **lengths("out", chain.out_shape),
             **geometry.attributes("filt"),
         )
         add_activation(chain, layer)
@@ -134,8 +132,8 @@ class SeparableHandler(KerasV3LayerHandler):
             class_name=f"DepthwiseConv{geometry.axes}D",
             n_chan=channels,
             n_filt=channels,
-            **_sizes("in", chain.in_shape),
-            **_sizes("out", chain.out_shape),
+            **lengths("in", chain.in_shape),
+            **lengths("out", chain.out_shape),
             **geometry.attributes("filt"),
         )
         ones = [1] * geometry.axes
@@ -148,8 +146,8 @@ class SeparableHandler(KerasV3LayerHandler):
             class_name=f"Conv{geometry.axes}D",
             n_chan=channels,
             n_filt=filters,
-            **_sizes("in", chain.out_shape),
-            **_sizes("out", chain.out_shape),
+            **lengths("in", chain.out_shape),
+            **lengths("out", chain.out_shape),
             **keras_geometry(image, ones, ones, ones, "valid").attributes("filt"),
         )
         add_activation(chain, layer)
@@ -177,8 +175,8 @@ class PoolingHandler(KerasV3LayerHandler):
             class_name=type(layer).__name__,
             n_filt=image[-1],
             **sizes,
-            **_sizes("in", image),
-            **_sizes("out", pooled),
+            **lengths("in", image),
+            **lengths("out", pooled),
             **geometry.attributes("pool"),
         )
         return chain.done()
@@ -189,7 +187,7 @@ def _with_margin_layer(chain: Chain, name: str, geometry: Geometry) -> Geometry:
     *image, channels = chain.in_shape
     padded = [n + b + a for n, b, a in zip(image, geometry.before, geometry.after, strict=True)]
     shape = [*padded, channels]
-    sizes = {**_sizes("in", chain.in_shape), **_sizes("out", shape)}
+    sizes = {**lengths("in", chain.in_shape), **lengths("out", shape)}
     chain.add(f"{name}_margin", shape=shape, class_name="Margin", n_chan=channels, **sizes, **geometry.margins)
     none = (0,) * geometry.axes
     return Geometry(geometry.size, geometry.stride, geometry.dilation, none, none)
@@ -207,8 +205,10 @@ class GlobalPoolingHandler(KerasV3LayerHandler):
     def handle(self, layer: Any, in_tensors: Any, out_tensors: Any) -> tuple[LayerDict, ...]:
         chain = Chain(layer, in_tensors, out_tensors)
         *image, channels = chain.in_shape
-        sizes = {"n_in": image[0]} if len(image) == 1 else _sizes("in", chain.in_shape)
-        chain.add(layer.name, class_name=type(layer).__name__, n_filt=channels, **sizes)
+        sizes = {"n_in": image[0]} if len(image) == 1 else lengths("in", chain.in_shape)
+        chain.add(layer.name, shape=[channels], class_name=type(layer).__name__, n_filt=channels, **sizes)
+        if layer.keepdims:
+            chain.add(f"{layer.name}_pixel", class_name="Reshape", target_shape=chain.out_shape)
         return chain.done()
 
 
@@ -226,8 +226,8 @@ class ZeroPaddingHandler(KerasV3LayerHandler):
             layer.name,
             class_name=type(layer).__name__,
             n_chan=chain.in_shape[-1],
-            **_sizes("in", chain.in_shape),
-            **_sizes("out", chain.out_shape),
+            **lengths("in", chain.in_shape),
+            **lengths("out", chain.out_shape),
             **pads,
         )
         return chain.done()

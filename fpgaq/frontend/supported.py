@@ -25,6 +25,7 @@ SUPPORTED_LAYERS = (
     "DepthwiseConv1D",
     "DepthwiseConv2D",
     "Dropout",
+    "ELU",
     "Flatten",
     "GRU",
     "GatedDense",
@@ -40,6 +41,7 @@ SUPPORTED_LAYERS = (
     "Maximum",
     "Minimum",
     "Multiply",
+    "Normalization",
     "PReLU",
     "Permute",
     "QActivation",
@@ -50,12 +52,14 @@ SUPPORTED_LAYERS = (
     "QDense",
     "QDenseBatchnorm",
     "QDepthwiseConv2D",
+    "QDepthwiseConv2DBatchnorm",
     "QGRU",
     "QLSTM",
     "QSeparableConv1D",
     "QSeparableConv2D",
     "QSimpleRNN",
     "ReLU",
+    "Rescaling",
     "Reshape",
     "SeparableConv1D",
     "SeparableConv2D",
@@ -67,6 +71,18 @@ SUPPORTED_LAYERS = (
     "ZeroPadding1D",
     "ZeroPadding2D",
 )
+#: Layers that do nothing at inference; Dropout is one too, which hls4ml leaves out by itself.
+IDLE_LAYERS = (
+    "ActivityRegularization",
+    "AlphaDropout",
+    "GaussianDropout",
+    "GaussianNoise",
+    "Identity",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+)
+#: Models, alone or nested in others.
+GRAPH_CLASSES = ("Functional", "Model", "Sequential")
 #: Layers with states.
 RECURRENT_LAYERS = ("GRU", "LSTM", "QGRU", "QLSTM", "QSimpleRNN", "SimpleRNN")
 #: Functions that clip, with their limits.
@@ -77,14 +93,20 @@ LEAKY_FUNCTIONS = {"leaky_relu": 0.2}
 CURVES = ("elu", "exponential", "hard_sigmoid", "selu", "sigmoid", "softsign", "tanh")
 #: Functions that ``activation=...`` may name besides QKeras quantizers.
 SUPPORTED_FUNCTIONS = ("linear", "relu", "softmax", *CLIPPING_FUNCTIONS, *LEAKY_FUNCTIONS, *CURVES)
-SUPPORTED_CLASSES = frozenset(SUPPORTED_LAYERS)
+SUPPORTED_CLASSES = frozenset((*SUPPORTED_LAYERS, *IDLE_LAYERS, "TimeDistributed"))
+
+
+def graph_of(model: Any) -> Any:
+    """Return the graph of layers of a Sequential or functional model, None for what is none."""
+    graph = getattr(model, "_functional", model)
+    return graph if hasattr(graph, "_nodes_by_depth") else None
 
 
 def unsupported(name: str, kind: str) -> ModelError:
     """Return the error for a layer class that cannot be converted."""
     why = " (its code would have to be executed)" if kind == "Lambda" else ""
     return ModelError(
-        f"layer {name!r}: {kind} layers are not supported{why}; supported are {', '.join(SUPPORTED_LAYERS)}. "
+        f"layer {name!r}: {kind} layers are not supported{why}; supported are {', '.join(sorted(SUPPORTED_CLASSES))}. "
         "Replace the layer or leave it outside the converted part of the model"
     )
 
@@ -105,8 +127,7 @@ def check_model(model: Any) -> None:
         raise ModelError(f"model {model.name!r} is a subclassed model; use Sequential or the functional API")
     if not model.built:
         raise ModelError(f"model {model.name!r} is not built; call it once or give it an Input")
-    functional = model._functional if isinstance(model, keras.Sequential) else model
-    calls = [node.operation for nodes in functional._nodes_by_depth.values() for node in nodes]
+    calls = [node.operation for nodes in graph_of(model)._nodes_by_depth.values() for node in nodes]
     for layer in model.layers:
         if calls.count(layer) > 1:
             raise ModelError(f"layer {layer.name!r} is used more than once; give every use a layer of its own")
@@ -114,6 +135,12 @@ def check_model(model: Any) -> None:
         if kind not in SUPPORTED_CLASSES or not type(layer).__module__.startswith(("keras.", "qkeras.", "fpgaq.")):
             raise unsupported(layer.name, kind)
         _check_layer(layer, kind)
+    for operation in calls:
+        if not isinstance(operation, keras.Layer):
+            raise ModelError(
+                f"operation {operation.name!r} ({type(operation).__name__}) is not a layer; use one instead of a "
+                "function of keras.ops or an operator, such as Add for +"
+            )
 
 
 def _check_layer(layer: Any, kind: str) -> None:
@@ -125,6 +152,8 @@ def _check_layer(layer: Any, kind: str) -> None:
             f"layer {layer.name!r}: a PReLU whose slopes differ between pixels is not supported: every pixel goes "
             f"through the same hardware; use shared_axes={axes}"
         )
+    if kind == "ELU" and layer.alpha != 1.0:
+        raise ModelError(f"layer {layer.name!r}: ELU with alpha={layer.alpha} is not supported; use alpha=1")
     if kind == "Permute" and len(layer.dims) > 3:
         raise ModelError(f"layer {layer.name!r}: Permute of {len(layer.dims)} axes is not supported; use at most 3")
     if getattr(layer, "interpolation", "nearest") != "nearest":
@@ -208,10 +237,6 @@ def _check_spatial(layer: Any) -> None:
         )
     if getattr(layer, "_mask", None) is not None:
         raise ModelError(f"layer {layer.name!r}: a kernel mask is not supported; use weights that are zero")
-    if getattr(layer, "keepdims", False):
-        raise ModelError(
-            f"layer {layer.name!r}: keepdims=True is not supported; use keepdims=False, and a Reshape behind it"
-        )
     if None in getattr(layer.output, "shape", ())[1:]:
         raise ModelError(
             f"layer {layer.name!r}: its result has the shape {list(layer.output.shape[1:])}; hardware needs numbers: "

@@ -29,6 +29,8 @@ def lower_gated_dense(deriver: Deriver, layer: Any) -> None:
     """Lower the matrix behind the cast that makes the codes of its input."""
     _require_no_negative_input(deriver, layer)
     x = deriver.operands[layer.inputs[0]]
+    if len(x.shape) != 1:
+        raise ModelError(f"layer {layer.name!r}: GatedDense on shape {list(x.shape)}; flatten its input first")
     weight = deriver.freeze(layer, "weight", True, deriver.precision.weight)
     frac, low_bits = x.type.frac + weight.frac, int(layer.get_attr("low_bits"))
     node = ops.GatedMatMul(

@@ -196,8 +196,8 @@ def test_lambda_layers_are_refused_and_not_executed(tmp_path: Path, proof: Path,
     [
         (lambda: keras.layers.Conv2DTranspose(2, 3, name="odd"), (8, 8, 1)),
         (lambda: keras.layers.Bidirectional(keras.layers.LSTM(2), name="odd"), (8, 1)),
-        (lambda: keras.layers.TimeDistributed(keras.layers.Dense(2), name="odd"), (3, 4)),
-        (lambda: keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)], name="odd"), (4,)),
+        (lambda: keras.layers.TimeDistributed(keras.layers.LayerNormalization(name="odd")), (3, 4)),
+        (lambda: keras.Sequential([keras.Input((4,)), keras.layers.RepeatVector(2, name="odd")]), (4,)),
     ],
 )
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])

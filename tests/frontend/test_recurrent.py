@@ -111,8 +111,8 @@ REFUSED = {
         "'b': Bidirectional layers",
     ),
     "distributed": (
-        lambda: sequential(L.TimeDistributed(L.Dense(2), name="t"), inputs=(4, 2)),
-        "'t': TimeDistributed layers",
+        lambda: sequential(L.TimeDistributed(L.GRU(2), name="t"), inputs=(4, 3, 2)),
+        "'t': TimeDistributed around GRU is not supported",
     ),
     "embedding": (lambda: sequential(L.Embedding(9, 2, name="e"), L.GRU(2), inputs=(4,)), "'e': Embedding layers"),
     "masking": (masked, "'mask': Masking layers are not supported"),

@@ -163,10 +163,6 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         r"depth_multiplier=2 is not supported: the C\+\+ has one filter for each channel; use",
     ),
     "groups": (refused_options(L.Conv2D, filters=4, kernel_size=2, groups=2), r"groups=2 is not supported"),
-    "kept dimensions": (
-        refused_options(L.GlobalMaxPooling2D, keepdims=True),
-        r"keepdims=True is not supported.*Reshape",
-    ),
     "mask": (
         refused_options(QConv2D, filters=2, kernel_size=(2, 2), kernel_quantizer=bits(4), mask=np.eye(2)),
         r"a kernel mask is not supported; use weights that are zero",

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
-from keras_models import bits, dense, lowered, sequential
+from keras_models import bits, dense, lowered, sequential, stimuli
 from qkeras import QActivation, QDense
 
 from fpgaq.errors import ModelError
+from fpgaq.frontend.frozen import original_outputs
+from fpgaq.ir import golden
 
 L = keras.layers
 
@@ -44,6 +47,11 @@ def merged(layer: Any, batch: int | None = None) -> Any:
 def two_inputs() -> Any:
     a, b = keras.Input((3,)), keras.Input((3,))
     return keras.Model([a, b], L.Dot(1, name="join")([a, b]))
+
+
+def operator() -> Any:
+    x = keras.Input((3,))
+    return keras.Model(x, L.Dense(3)(x) + x)
 
 
 REFUSED = {
@@ -88,15 +96,24 @@ REFUSED = {
     ),
     "axis": (
         lambda: sequential(L.BatchNormalization(axis=1, name="bn"), inputs=(4, 3)),
-        r"layer 'bn': normalises axis 1; only the last axis is supported",
+        r"layer 'bn': normalises axis 1; use the last axis, perhaps behind a Permute",
     ),
     "softmax inside": (
         lambda: sequential(L.Dense(3), L.Softmax(name="sm"), dense(2, bits(4))),
         r"layer 'sm': softmax inside the network is not integer arithmetic",
     ),
-    "dense on a matrix": (
-        lambda: sequential(L.Dense(3, name="fc2"), inputs=(4, 3)),
-        r"layer 'fc2': Dense on shape \[4, 3\]; flatten its input first",
+    "dense on a volume": (
+        lambda: sequential(L.Dense(3, name="fc2"), inputs=(2, 2, 4, 3)),
+        r"layer 'fc2': Dense on shape \[2, 2, 4, 3\] is not supported, only on vectors, series and images; use",
+    ),
+    "elu": (
+        lambda: sequential(L.ELU(alpha=0.5, name="el")),
+        r"layer 'el': ELU with alpha=0\.5 is not supported; use al",
+    ),
+    "operator": (operator, r"operation 'add.*' \(Add\) is not a layer; use one instead .*such as Add for \+"),
+    "factors of pixels": (
+        lambda: sequential(L.Normalization(axis=1, mean=[1.0, 2], variance=[1.0, 2], name="no"), inputs=(2, 3)),
+        r"layer 'no': Normalization with a number for every element is not supported.*use a number for each channel",
     ),
 }
 
@@ -106,6 +123,28 @@ def test_refused_with_layer_value_and_way_out(case: str) -> None:
     make, message = REFUSED[case]
     with pytest.raises(ModelError, match=message):
         lowered(make())
+
+
+def test_factors_of_channels_are_those_of_keras() -> None:
+    """Exact where their numbers are short: of the whole tensor, of channels, and the way back."""
+    x = keras.Input((3, 2))
+    short = {"mean": [1.5, -2.0], "variance": [4.0, 0.25]}
+    results = [
+        L.Rescaling(0.25, name="all")(x),
+        L.Rescaling([0.5, -3.0], offset=[-1.0, 0.125], name="each")(x),
+        L.Normalization(name="channels", **short)(x),
+        L.Normalization(invert=True, name="back", **short)(x),
+        L.Normalization(axis=None, mean=1.5, variance=4.0, name="one")(x),
+        L.ELU(name="elu")(x),
+    ]
+    design = lowered(keras.Model(x, results))
+    codes = stimuli(design, 100)
+    design.keras_gate(codes).require()
+    found = zip(design.graph.outputs, golden.run(design.graph, [codes]), strict=True)
+    want = original_outputs(design.origin.model, codes, design.graph)
+    for (name, values), theirs in zip(found, want, strict=True):
+        ours = np.ldexp(values.reshape(theirs.shape), -design.graph.nodes[name].type.frac)
+        assert np.abs(ours - theirs).max() <= (0.05 if name == "elu" else 0), name
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])

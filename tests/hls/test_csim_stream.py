@@ -30,7 +30,7 @@ L = keras.layers
 MODELS = {
     IMAGE: (
         *("same", "strides beyond the window", "one pixel", "dilation", "depthwise, float", "max same, unsigned"),
-        *("average of nine, same", "global maximum", "reshapes"),
+        *("average of nine, same", "global maximum", "reshapes", "kept dimensions", "dense"),
     ),
     SERIES: ("causal", "average of three", "global", "padding"),
 }
