@@ -107,7 +107,7 @@ IMAGES: dict[str, Layers] = {
     "separable, alpha auto": lambda: [separable(2, (2, 3), bits(4, alpha="auto"), dilation_rate=(2, 1))],
     "padding": lambda: [L.ZeroPadding2D(((1, 0), (2, 1))), conv(2, (3, 3)), L.Flatten(), act(), dense(3)],
     "kept dimensions": lambda: [conv(3, (2, 2)), L.GlobalAveragePooling2D(keepdims=True), signed(6), conv(2, (1, 1))],
-    "dense": lambda: [dense(3), act(), dense(2, ternary(alpha="auto"), activation="quantized_relu(3,1)")],
+    "dense": lambda: [dense(3, activation="quantized_relu(4,1)"), dense(2, ternary(alpha="auto"))],
     "reshapes": lambda: [L.Reshape((10, 3, 2)), conv(2, (3, 2)), act(), L.Reshape((8, 4)), conv(2, 3)],
 }
 ALL_SERIES: dict[str, Layers] = {
