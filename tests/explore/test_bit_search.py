@@ -101,7 +101,7 @@ def test_fast_costs_are_corrected_where_the_full_ones_are_known(folder: Path) ->
 def test_one_budget_of_bits_over_activations(folder: Path, tmp_path: Path) -> None:
     """Without a build; the bits of weights are exactly those of the choice, and a folder of a search is replaced."""
     output = tmp_path / "out"
-    arguments = ["--budget", "size=200", "--weights", "2..4", "--activations", "2,4", "--no-build", "-o", output]
+    arguments = ["--budget", "size=200", "--weights", "2,4", "--activations", "2,4", "--no-build", "-o", output]
     for solver in ("dp", "evolution"):
         labels = ["--calibration-labels", folder / "classes.npy", "--policy", "ompq"]
         result = call(folder, *data(folder), *labels, *arguments, "--solver", solver, "--evaluations", 20)

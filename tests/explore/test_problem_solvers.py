@@ -39,7 +39,7 @@ def enumerated(problem: Problem) -> list[tuple[int, ...]]:
     return sorted((allocation for allocation in every if problem.fits(allocation)), key=problem.order)[:COUNT]
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(problems(1))
 def test_one_budget(problem: Problem) -> None:
     wanted = enumerated(problem)
@@ -52,7 +52,7 @@ def test_one_budget(problem: Problem) -> None:
     assert bool(greedy) == bool(wanted)  # with one budget, steps down end at the smallest network
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(problems(2))
 def test_two_budgets(problem: Problem) -> None:
     assert list(SOLVERS["milp"](problem, COUNT).allocations) == enumerated(problem)
