@@ -122,7 +122,7 @@ def luts(seed: int) -> list[Row]:
     model, training, test = trained(seed)
     options = make_options({"input_precision": "ufixed<5,1>"})
     spaces = {
-        width: measured_space(model, [Choice(*choice, width) for choice in _LUT_CHOICES], training, options)
+        width: measured_space(model, [Choice(*choice, width) for choice in _LUT_CHOICES], training, options, fast=True)
         for width in _LUT_ACTIVATIONS
     }
     tables = {width: space.tables("kl")[""] for width, space in spaces.items()}
@@ -132,7 +132,8 @@ def luts(seed: int) -> list[Row]:
     rows = []
     for bits in _UNIFORM:
         uniform = (_LUT_CHOICES.index(("int", bits)),) * len(base.network.layers)
-        lut, loss = base.free({}).cost(uniform)["lut"], base.network.loss(uniform)
+        lut = whole_cost(requantized(model, base.layers(uniform), training.x), options, 0).value["lut"]
+        loss = base.network.loss(uniform)
         row: Row = {"bits": bits, "lut": lut, "accuracy": base.network.accuracy(uniform, test)}
         for name, columns, widths in (
             ("bits", integers, [_ACTIVATIONS]),
@@ -195,14 +196,14 @@ def main() -> None:
     given = parser.parse_args()
     result: dict[str, Any] = {"versions": toolchain.versions(), "seeds": given.seeds}
     result["runs"] = [percentiles(seed) for seed in range(given.seeds)]
-    result["means"] = _means(result["runs"])
+    result["means"] = _means(result["runs"]) if result["runs"] else {}
     for name, row in sorted(result["means"].items(), key=lambda item: -item[1]["accuracy"]):
         percentile = "" if row["percentile"] is None else f"{row['percentile']:.0f}"
         print(f"{name:40} {100 * row['accuracy']:6.2f} % {percentile:>4} {row['evaluations']:6.0f}", flush=True)
-    result["luts"] = {seed: luts(seed) for seed in range(given.lut_seeds)}
-    for seed, rows in result["luts"].items():
-        for row in rows:
-            print(seed, row, flush=True)
+    result["luts"] = {}
+    for seed in range(given.lut_seeds):
+        result["luts"][seed] = luts(seed)
+        print(f"LUTs, seed {seed}: {json.dumps(result['luts'][seed], indent=1)}", flush=True)
     if given.json:
         given.json.write_text(json.dumps(result, indent=1) + "\n")
 
