@@ -134,7 +134,7 @@ def luts(seed: int) -> list[Row]:
         uniform = (_LUT_CHOICES.index(("int", bits)),) * len(base.network.layers)
         lut = whole_cost(requantized(model, base.layers(uniform), training.x), options, 0).value["lut"]
         loss = base.network.loss(uniform)
-        row: Row = {"bits": bits, "lut": lut, "accuracy": base.network.accuracy(uniform, test)}
+        row: Row = {"uniform": bits, "lut": lut, "accuracy": base.network.accuracy(uniform, test)}
         for name, columns, widths in (
             ("bits", integers, [_ACTIVATIONS]),
             ("bits and formats", every, [_ACTIVATIONS]),
