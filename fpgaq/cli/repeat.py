@@ -65,6 +65,29 @@ def synth(
 
 
 @app.command()
+def vendor(
+    ctx: typer.Context,
+    folder: Path,
+    part: Annotated[Optional[str], typer.Option(help="Part number; by default one of the design's family.")] = None,  # noqa: UP045
+    place_and_route: Annotated[
+        bool, typer.Option("--place-and-route", help="Let Vivado go on behind synthesis, for real timing.")
+    ] = False,
+    run: Annotated[bool, typer.Option(help="Run what is on PATH, or write the scripts only.")] = True,
+) -> None:
+    """Write scripts for Vivado and Vitis HLS, and run them where these tools are.
+
+    Vivado takes the SystemVerilog, out of context, Vitis HLS the C++ project.
+    """
+
+    def start() -> int:
+        from fpgaq.vendor.command import run_vendor
+
+        return run_vendor(folder, part, place_and_route=place_and_route, run=run, console=console(stderr=False))
+
+    guarded(ctx, start)
+
+
+@app.command()
 def report(
     ctx: typer.Context,
     folder: Annotated[Optional[Path], typer.Argument(help="Built folder, without --compare.")] = None,  # noqa: UP045

@@ -1,0 +1,1 @@
+"""Scripts for the tools of vendors, and what their reports say."""
