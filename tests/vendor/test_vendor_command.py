@@ -29,8 +29,8 @@ for source, target in {files}.items():
 
 @pytest.fixture(scope="module")
 def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("vendor") / "small"
-    fpgaq.convert(sequential(dense(3, name="fc"), inputs=(4,)), output=folder, name="small")
+    folder = tmp_path_factory.mktemp("vendor") / "tiny"
+    fpgaq.convert(sequential(dense(3, name="fc"), inputs=(4,)), output=folder, name="tiny")
     return folder
 
 
@@ -52,7 +52,7 @@ def put_tool(tools: Path, name: str, files: dict[str, str]) -> None:
 
 def put_tools(tools: Path) -> None:
     put_tool(tools, "vivado", {"utilization_xc7.rpt": "utilization.rpt", "timing.rpt": "timing.rpt"})
-    put_tool(tools, "vitis_hls", {"csynth.xml": "small_prj/solution1/syn/report/small_csynth.xml"})
+    put_tool(tools, "vitis_hls", {"csynth.xml": "tiny_prj/solution1/syn/report/tiny_csynth.xml"})
 
 
 def vendor(*arguments: object) -> Result:
@@ -68,7 +68,7 @@ def test_without_tools_the_scripts_are_written(converted: Path, tools: Path) -> 
     script = (folder / "vivado" / "run.tcl").read_text()
     sources = [line.strip() for line in script.splitlines() if line.endswith(".sv")]
     assert sorted((folder / "vivado" / source).resolve() for source in sources) == sorted((converted / "rtl").iterdir())
-    assert "-top small -part xc7z020clg400-1" in script
+    assert "-top tiny -part xc7z020clg400-1" in script
     assert "route_design" not in script
     assert (folder / "vivado" / "clock.xdc").read_text() == "create_clock -name aclk -period 5 [get_ports aclk]\n"
     assert 'set part "xc7z020clg400-1"' in (folder / "vitis_hls" / "project.tcl").read_text()
