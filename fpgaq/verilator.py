@@ -114,3 +114,5 @@ def _make(work: Path, arguments: Sequence[str]) -> None:
     command = [str(toolchain.make()), "-j2", "-C", str(work), "-f", "Vtop.mk", *arguments]
     what = "the C++ build of the Verilator model"
     run_logged(command, work / "compile.log", what, env=toolchain.environment())
+    for header in work.glob("*.gch"):  # precompiled, 70 MB each, and of no use any more
+        header.unlink()

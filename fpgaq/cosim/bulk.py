@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fpgaq import resources
+from fpgaq.compiled import compiled
 from fpgaq.cosim.packing import packed, unpacked
 from fpgaq.cosim.verdict import Trouble
 from fpgaq.ir.types import IntArray
@@ -88,7 +89,12 @@ class BulkSimulation:
             return
         self.work.mkdir(parents=True, exist_ok=True)
         (self.work / "ports.h").write_text(self._ports())
-        compile_bulk(self.top, self.sources, self._driver, self.work)
+        compiled(
+            "verilator-models",
+            key,
+            self.work / self.top,
+            lambda: compile_bulk(self.top, self.sources, self._driver, self.work),
+        )
         stamp.write_text(key)
 
     @property

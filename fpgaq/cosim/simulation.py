@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fpgaq import resources, toolchain
+from fpgaq.compiled import compiled
 from fpgaq.errors import ToolError
 from fpgaq.processes import run_logged
 from fpgaq.verilator import FLAGS, MAKE_FLAGS, compile_model, tools
@@ -154,7 +155,12 @@ class Simulation:
         control = self.work / "public.vlt"
         # Only the top's own signals are visible to the bench; making everything public costs minutes on large designs.
         control.write_text(self._control())
-        compile_model(self.top, self.sources, control, self.work)
+        compiled(
+            "verilator-models",
+            key,
+            self.work / self.top,
+            lambda: compile_model(self.top, self.sources, control, self.work),
+        )
         stamp.write_text(key)
 
     def _control(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import json
 import os
 import subprocess
@@ -16,12 +18,15 @@ import numpy as np
 
 from fpgaq import toolchain
 from fpgaq.bundles import Bundle, unbundled
+from fpgaq.compiled import compiled
 from fpgaq.errors import GateError, ToolError
+from fpgaq.hls import compilable as compilable_module
 from fpgaq.hls.compilable import compilable
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.types import IntArray
 from fpgaq.processes import Logged, end_group, run_logged, start_logged
 
+_FLAGS = ("-std=c++17", "-O1", "-fPIC", "-w")
 #: Passes of GCC 12 and later that look for warnings about accesses, also under -w. Their time is quadratic in the
 #: length of a function.
 _ACCESS_ANALYSIS = tuple(f"-fdisable-tree-waccess{k}" for k in (1, 2, 3))
@@ -67,7 +72,7 @@ class Csim:
     traced: tuple[str, ...]
 
     def build(self) -> None:
-        """Compile the project with g++, both files at once.
+        """Compile the project with g++, both files at once, unless that was done before.
 
         Raises
         ------
@@ -75,8 +80,21 @@ class Csim:
             With the end of the compiler's output.
         """
         self.library.parent.mkdir(parents=True, exist_ok=True)
+        compiled("csim", self._key(), self.library, self._compile)
+
+    def _key(self) -> str:
+        """Digest of everything that the library depends on."""
+        facts = (self.graph.name, toolchain.versions()["g++"], *_FLAGS, inspect.getsource(compilable_module))
+        digest = hashlib.sha256("\0".join(facts).encode())
+        firmware = self.project / "firmware"
+        for path in (self.project / f"{self.graph.name}_bridge.cpp", *sorted(firmware.rglob("*"))):
+            if path.is_file():
+                digest.update(path.relative_to(self.project).as_posix().encode() + b"\0" + path.read_bytes())
+        return digest.hexdigest()
+
+    def _compile(self) -> None:
         include = f"-I{(self.project / 'firmware' / 'ap_types').resolve()}"
-        base = [str(toolchain.gxx()), "-std=c++17", "-O1", "-fPIC", "-w", *_without_access_analysis(), include]
+        base = [str(toolchain.gxx()), *_FLAGS, *_without_access_analysis(), include]
         with tempfile.TemporaryDirectory(prefix="compile-", dir=self.library.parent) as folder:
             sources = compilable(self.project, Path(folder), self.graph.name)
             objects = [source.with_suffix(".o") for source in sources]
