@@ -35,10 +35,10 @@ def written(model: Any, folder: Path, **options: Any) -> Design:
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("two_heads", {}),
+        pytest.param("two_heads", {}, marks=pytest.mark.extended),
         pytest.param("two_heads", {"layers": {"deep1": {"reuse_factor": 14}}}, marks=pytest.mark.extended),
         ("two_inputs", {"layers": {"hidden": {"reuse_factor": 3}}}),
-        ("exposed_trunk", {}),
+        pytest.param("exposed_trunk", {}, marks=pytest.mark.extended),
         ("two_classifiers", {}),
         pytest.param("two_classifiers", {"head": "argmax"}, marks=pytest.mark.extended),
         pytest.param("two_classifiers", {"head": "softmax"}, marks=pytest.mark.extended),

@@ -217,6 +217,7 @@ def test_blocks_of_inputs_are_exact_and_legal(problem, digits: int) -> None:  # 
         check(solve(matrix, bounds, bias), matrix, bounds, bias, rng)
 
 
+@pytest.mark.extended
 def test_a_block_more_costs_little() -> None:
     matrix = weights("int", (32, 16), 4, np.random.default_rng(2))
     whole = solve(matrix, [(0, 15)] * 32)

@@ -156,6 +156,7 @@ def test_missing_verilator_is_an_error_of_a_tool(
         Simulation(design.sources, design.name, tmp_path).build()
 
 
+@pytest.mark.extended
 def test_the_runtime_is_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FPGAQ_CACHE", str(tmp_path))
     folder = prepare_runtime()

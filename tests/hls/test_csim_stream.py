@@ -230,6 +230,7 @@ def image_network() -> Any:
     )
 
 
+@pytest.mark.extended
 def test_images_pass_all_gates(tmp_path: Path) -> None:
     options = {"input_precision": "fixed<6,2>", "io_type": "io_stream", "head": "softmax"}
     design = fpgaq.convert(image_network(), output=tmp_path / "net", **options)

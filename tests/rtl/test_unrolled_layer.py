@@ -93,7 +93,9 @@ def test_chains_of_everything_at_a_fast_clock(tmp_path: Path) -> None:
     run(graphs, tmp_path, clock_period=2.0)
 
 
-@pytest.mark.parametrize(("family", "clock_period"), [("ice40", 6.0), ("xcup", 100.0)])
+@pytest.mark.parametrize(
+    ("family", "clock_period"), [("ice40", 6.0), pytest.param("xcup", 100.0, marks=pytest.mark.extended)]
+)
 def test_special_shapes(family: str, clock_period: float, tmp_path: Path) -> None:
     run(special_shapes(), tmp_path, clock_period, family)
 
