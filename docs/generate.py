@@ -77,6 +77,9 @@ types, what freezing rounded, and links to the files of the build. It is light o
 `pip install 'fpgaq[explore]'`. `--sweep FILE` adds accuracy against LUTs of other designs from a CSV table with the
 columns `accuracy` (0 to 1), `lut`, `error` (empty where a design could be built) and whatever distinguishes them.
 
+`fpgaq synth FOLDER --place-and-route` adds `timing.place_and_route`, the clock frequency on a real device, where
+the design's family is ecp5 or ice40 ([how](hardware.md#clock-frequency)). `resources.logic_depth` is there for all.
+
 `--compare OLD NEW` prints what became larger or smaller between two built folders or `report.json` files, with
 `--markdown` as a table for a pull request. `--fail-above PERCENT` makes it fail (exit code 1) when LUT, FF, DSP, BRAM,
 latency or II of the whole grew by more than that; single layers may grow. Reports for different FPGA families, or of

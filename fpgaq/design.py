@@ -26,9 +26,11 @@ from fpgaq.ir.activity import activities, inputs_of_gates
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.ops import Reshape, Softmax
 from fpgaq.ir.types import IntArray
+from fpgaq.progress import Progress
 from fpgaq.rtl.hardware import Hardware, make_hardware
 from fpgaq.stimuli import input_codes, real_codes
 from fpgaq.synth import Synthesis, synthesize
+from fpgaq.synth.place_and_route import Routed, place_and_route
 
 if TYPE_CHECKING:
     from fpgaq.frontend.frozen import FrozenModel
@@ -274,6 +276,23 @@ class Design:
             jobs=self.options.jobs,
             flat_limit=self.options.flat_limit,
             cache=cache or self.folder / "synth" / "cache",
+        )
+
+    def place_and_route(
+        self, family: str | None = None, *, limit: float = 1800.0, progress: Progress | None = None
+    ) -> Routed:
+        """Place and route with nextpnr (ECP5, iCE40): the clock frequency that is reached, within `limit` seconds."""
+        family = family or self.options.family
+        if family != self.options.family:
+            return self._for_family(family).place_and_route(limit=limit, progress=progress)
+        return place_and_route(
+            self.sources,
+            self.name,
+            family=family,
+            clock_period=self.options.clock_period,
+            work=self.folder / "synth" / "place_and_route",
+            limit=limit,
+            progress=progress,
         )
 
     def _for_family(self, family: str) -> Design:

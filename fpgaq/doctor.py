@@ -22,12 +22,13 @@ _DISK_GIB = 2.0
 def examine(console: Console) -> int:
     """Run every check and print one line each; return 0 when all is well, 2 when something is missing."""
     failed = 0
-    for title, check in _CHECKS.items():
+    for title, check in {**_CHECKS, **_OPTIONAL}.items():
         try:
             console.print(f"ok       {title}: {check()}", highlight=False)
         except FpgaqError as error:
-            failed += 1
-            console.print(f"MISSING  {title}: {error}", highlight=False)
+            needed = title in _CHECKS
+            failed += needed
+            console.print(f"{'MISSING ' if needed else 'optional'} {title}: {error}", highlight=False)
     return 2 if failed else 0
 
 
@@ -121,6 +122,13 @@ def _disk() -> str:
     return f"{gib:.0f} GiB free"
 
 
+def _nextpnr() -> str:
+    from fpgaq.synth._devices import TARGETS
+    from fpgaq.synth._nextpnr import locate
+
+    return ", ".join(locate(target.tool).version for target in TARGETS.values())
+
+
 _CHECKS: dict[str, Callable[[], str]] = {
     "Python": _python,
     "g++": _compiler,
@@ -131,3 +139,4 @@ _CHECKS: dict[str, Callable[[], str]] = {
     "memory": _memory,
     "disk": _disk,
 }
+_OPTIONAL: dict[str, Callable[[], str]] = {"place and route (nextpnr)": _nextpnr}

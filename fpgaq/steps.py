@@ -16,14 +16,16 @@ from fpgaq.accuracy import accuracy_of, load_labels
 from fpgaq.bundles import Bundle, bundled
 from fpgaq.cosim.bulk import BulkResult
 from fpgaq.design import Design
-from fpgaq.errors import ConfigError
+from fpgaq.errors import ConfigError, ToolError
 from fpgaq.ir.types import IntArray
+from fpgaq.progress import Progress
 from fpgaq.report.compare import compare, markdown_of, notes, print_changes, too_large
 from fpgaq.report.content import load_report, resources, save_report
 from fpgaq.report.sweep import load_sweep
-from fpgaq.report.text import print_report
+from fpgaq.report.text import depth_line, print_report, routed_line
 from fpgaq.report.views import junit, markdown
 from fpgaq.stimuli import input_codes, load_array, random_codes, real_codes
+from fpgaq.synth import Synthesis, place_and_route
 
 
 def repeat_simulation(
@@ -87,9 +89,11 @@ def _chosen_codes(design: Design, inputs: Path | None, codes: Path | None, sampl
     return random_codes(design.graph, design.options.samples if samples is None else samples, seed)
 
 
-def repeat_synthesis(folder: Path, family: str | None, console: Console) -> int:
-    """Synthesize again; for the design's own family the report is brought up to date."""
+def repeat_synthesis(folder: Path, family: str | None, console: Console, minutes: float | None = None) -> int:
+    """Synthesize again, and place and route within so many minutes; of the own family the report gets the figures."""
     design = Design.load(folder)
+    if minutes is not None:
+        place_and_route.require(family or design.options.family)
     found = design.synth(family, cache=cache.folder("synth"))
     table = Table("module", "LUT", "FF", "DSP", "BRAM18", "carry", "LUTRAM")
     for column in table.columns[1:]:
@@ -99,11 +103,32 @@ def repeat_synthesis(folder: Path, family: str | None, console: Console) -> int:
     title = f"total ({found.family}{', sum of layers' if found.total_is_sum else ''})"
     table.add_row(title, *(str(v) for v in found.total.to_json().values()), style="bold")
     console.print(table)
+    if found.logic_depth is not None:
+        console.print(depth_line(found.logic_depth), highlight=False)
     if found.family == design.options.family:
         report = load_report(folder)
         report["resources"] = resources(design, found)
         save_report(report, folder)
+    if minutes is not None:
+        _route(design, found, minutes, folder, console)
     return 0
+
+
+def _route(design: Design, found: Synthesis, minutes: float, folder: Path, console: Console) -> None:
+    """Place and route the design that was counted."""
+    with Progress(console) as progress:
+        routed = design.place_and_route(found.family, limit=60 * minutes, progress=progress)
+    if not found.total_is_sum and routed.resources != found.total:
+        raise ToolError(
+            f"the netlist that was placed is not the one that was counted: {routed.resources} and {found.total}; run"
+            " it again, and report it if that does not help"
+        )
+    figures = routed.to_json()
+    console.print(routed_line(figures), highlight=False)
+    if found.family == design.options.family:
+        report = load_report(folder)
+        report["timing"]["place_and_route"] = figures
+        save_report(report, folder)
 
 
 def show_report(folder: Path, form: str, output: Path | None, sweep: Path | None, console: Console) -> int:

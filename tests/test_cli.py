@@ -405,6 +405,43 @@ def test_unknown_families_are_refused(built: tuple[Path, Result]) -> None:
     assert re.search(r"family '?spartan'?|unknown", refused("synth", built[0], "--family", "spartan"))
 
 
+def test_place_and_route_is_refused_before_work(built: tuple[Path, Result]) -> None:
+    assert "for ecp5 and ice40, with nextpnr; for xc7 there" in refused("synth", built[0], "--place-and-route")
+    assert "belongs to --place-and-route" in refused("synth", built[0], "--time-limit", 3)
+
+
+def test_place_and_route_puts_fmax_into_the_report_of_the_own_family(
+    built: tuple[Path, Result], tmp_path: Path
+) -> None:
+    folder = tmp_path / "net"
+    shutil.copytree(built[0], folder)
+    before = (folder / "report.json").read_text()
+    command = ("synth", folder, "--family", "ice40", "--place-and-route")
+    result = call(*command)
+    assert result.exit_code == 0, result.output
+    said = re.search(r"Fmax (\d+\.\d) MHz after place and route on iCE40HX", result.output)
+    assert said
+    assert (folder / "report.json").read_text() == before  # of another family
+    design = json.loads((folder / "design.json").read_text())
+    design["options"]["family"] = "ice40"
+    (folder / "design.json").write_text(json.dumps(design))
+    shutil.rmtree(folder / "rtl")
+    shutil.copytree(folder / "family_ice40" / "rtl", folder / "rtl")
+    assert "given up after 0 minutes" in refused(*command, "--time-limit", 0)
+    assert "place_and_route" not in json.loads((folder / "report.json").read_text())["timing"]
+    result = call(*command)
+    assert result.exit_code == 0, result.output
+    report = json.loads((folder / "report.json").read_text())
+    schema = json.loads((Path(content.__file__).parent / "schema.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(report)
+    assert f"{report['timing']['place_and_route']['fmax_mhz']:.1f}" == said[1]  # the same design, the same figure
+    assert report["resources"]["logic_depth"] > 0
+    for form in ("text", "markdown"):
+        assert f"Fmax {said[1]} MHz" in call("report", folder, "--format", form).output
+    assert call("report", folder, "--html").exit_code == 0
+    assert f"{said[1]} MHz" in (folder / "report.html").read_text()
+
+
 def test_reports_of_another_schema_are_refused(built: tuple[Path, Result], tmp_path: Path) -> None:
     report = json.loads((built[0] / "report.json").read_text())
     report["schema"] = 99

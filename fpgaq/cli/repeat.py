@@ -53,13 +53,23 @@ def synth(
     ctx: typer.Context,
     folder: Path,
     family: Annotated[Optional[str], typer.Option(help="FPGA family that yosys maps to.")] = None,  # noqa: UP045
+    place_and_route: Annotated[
+        bool, typer.Option("--place-and-route", help="Go on with nextpnr for a real Fmax: ecp5 and ice40.")
+    ] = False,
+    time_limit: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(metavar="MINUTES", min=0, help="Of --place-and-route: give up after this; 30 by default."),
+    ] = None,
 ) -> None:
-    """Repeat the synthesis of a built folder, for another FPGA family if you like."""
+    """Repeat the synthesis of a built folder, for another FPGA family if you like, and place and route it."""
 
     def run() -> int:
         from fpgaq.steps import repeat_synthesis
 
-        return repeat_synthesis(folder, family, console())
+        if time_limit is not None and not place_and_route:
+            raise ConfigError("--time-limit belongs to --place-and-route")
+        minutes = 30.0 if time_limit is None else time_limit
+        return repeat_synthesis(folder, family, console(), minutes if place_and_route else None)
 
     guarded(ctx, run)
 

@@ -133,6 +133,7 @@ def resources(design: Design, synthesis: Synthesis | None) -> dict[str, Any] | N
         "family": synthesis.family,
         "total": synthesis.total.to_json(),
         "total_is_sum": synthesis.total_is_sum,
+        "logic_depth": synthesis.logic_depth,
         "layers": layers,
         "modules": {b.hardware.name: synthesis.layers[b.hardware.name].to_json() for b in design.hardware.blocks},
     }

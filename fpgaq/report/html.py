@@ -133,10 +133,14 @@ def _figures(report: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("Throughput", f"{vectors_per_second(report) / 1e6:.4g} M/s", "vectors at the clock target"),
         ("Clock target", f"{period:g} ns", f"{1000 / period:.4g} MHz"),
     ]
+    if routed := timing.get("place_and_route"):
+        rows.append(("Fmax", f"{routed['fmax_mhz']:.1f} MHz", f"placed and routed on {routed['device']}"))
     if report["resources"]:
         total = report["resources"]["total"]
         remark = "sum of modules" if report["resources"]["total_is_sum"] else ""
         rows += [(title, str(total[key]), remark) for key, title in list(charts.RESOURCES.items())[:4]]
+        if (depth := report["resources"].get("logic_depth")) is not None:
+            rows.append(("Logic depth", str(depth), "LUTs and carry chains between registers"))
         rows.append(("Family", report["resources"]["family"], "mapped by yosys"))
     return rows
 

@@ -30,7 +30,7 @@ def print_report(report: dict[str, Any], console: Console, folder: str) -> None:
             table.add_row(*row)
         parts.append(table)
     parts += [
-        Text(timing_line(report)),
+        *(Text(line) for line in (timing_line(report), *speed_lines(report))),
         Text(head_line(report)),
         _freeze(report),
         _files(report, folder),
@@ -133,6 +133,29 @@ def timing_line(report: dict[str, Any]) -> str:
     return (
         f"latency {latency} cycles, II {ii}{measured}{_per_output(timing)}{spread}; at the {period:g} ns target "
         f"{latency * period:g} ns and {vectors_per_second(report) / 1e6:.4g} M vectors/s"
+    )
+
+
+def speed_lines(report: dict[str, Any]) -> list[str]:
+    """Return what is known of the clock frequency: the logic depth, and Fmax where the design was placed and routed."""
+    depth = (report["resources"] or {}).get("logic_depth")
+    routed = report["timing"].get("place_and_route")
+    return [*([] if depth is None else [depth_line(depth)]), *([] if routed is None else [routed_line(routed)])]
+
+
+def depth_line(depth: int) -> str:
+    """Say what the logic depth is, and what it is not."""
+    return f"logic depth {depth}: LUTs and carry chains in a row between registers, no clock frequency"
+
+
+def routed_line(routed: dict[str, Any]) -> str:
+    """Return Fmax after place and route, beside the target."""
+    slack = routed["slack_ns"]
+    verdict = f"target {routed['target_mhz']:g} MHz {'met' if slack >= 0 else 'MISSED'}, slack {slack:+.2f} ns"
+    return (
+        f"Fmax {routed['fmax_mhz']:.1f} MHz after place and route on {routed['device']} ({verdict}), {routed['tool']}; "
+        f"slowest path {routed['logic_ns']:.2f} ns logic, {routed['routing_ns']:.2f} ns wires, "
+        f"from {routed['path_from']} to {routed['path_to']}"
     )
 
 

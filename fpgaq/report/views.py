@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from xml.etree import ElementTree
 
-from fpgaq.report.text import ACTIVITY_COLUMNS, GATE_TITLES, activity_rows, head_line, timing_line
+from fpgaq.report.text import ACTIVITY_COLUMNS, GATE_TITLES, activity_rows, head_line, speed_lines, timing_line
 
 
 def markdown(report: dict[str, Any]) -> str:
@@ -15,7 +15,7 @@ def markdown(report: dict[str, Any]) -> str:
     for name, gate in report["gates"].items():
         verdict = "equal" if gate["passed"] else "**different**"
         lines.append(f"| {GATE_TITLES.get(name, name)} | {verdict} | {gate['samples']} | {gate['mismatches']} |")
-    lines += ["", timing_line(report) + "  ", head_line(report)]
+    lines += ["", *(f"{line}  " for line in (timing_line(report), *speed_lines(report))), head_line(report)]
     gated = activity_rows(report)
     if gated:
         lines += ["", f"| {' | '.join(ACTIVITY_COLUMNS)} |", "|---|" + "---:|" * (len(ACTIVITY_COLUMNS) - 1)]

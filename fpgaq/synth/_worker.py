@@ -1,7 +1,8 @@
 """One yosys run in a process of its own: ``python -m fpgaq.synth._worker job.json``.
 
 yosys ends the process on an error and can exhaust memory; neither may happen to the process of the user. The log goes
-to standard output; the result, a JSON object cell type -> count, appears under its name only when it is complete.
+to standard output; the result, cells by type and logic depth as a JSON object, appears under its name only when it is
+complete.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 from pyosys import libyosys as ys
 
+from fpgaq.synth._depth import logic_depth
 from fpgaq.synth._recipe import synthesis
 from fpgaq.synth.families import family
 
@@ -31,14 +33,21 @@ def main(path: Path) -> None:
         carry_chains=job["carry_chains"],
         boxes=job["boxes"],
     )
-    if job["netlist"]:
+    mapped = Path("mapped.json")
+    ys.run_pass(f"write_json {mapped}", design)
+    depth = logic_depth(json.loads(mapped.read_text())["modules"][job["top"]]["cells"], family(job["family"]))
+    if job["netlist"] and Path(job["netlist"]).suffix == ".json":
+        os.replace(mapped, job["netlist"])
+    else:
+        mapped.unlink()
+    if job["netlist"] and Path(job["netlist"]).suffix == ".v":
         partial = f"{job['netlist']}.part"
         ys.run_pass(f"write_verilog -noattr {partial}", design)
         os.replace(partial, job["netlist"])
     partial = f"{job['result']}.part"
     ys.run_pass("tee -q -o stat.json stat -json", design)
     counts = json.loads(Path("stat.json").read_text())["design"].get("num_cells_by_type", {})
-    Path(partial).write_text(json.dumps(counts, indent=1, sort_keys=True))
+    Path(partial).write_text(json.dumps({"cells": counts, "logic_depth": depth}, indent=1, sort_keys=True))
     os.replace(partial, job["result"])
 
 

@@ -24,7 +24,8 @@ _HERE = Path(__file__).parent
 _RECIPE = (
     _HERE / "_recipe.py",
     _HERE / "families.py",
-)  # a change in either can change a netlist: part of every cache key
+    _HERE / "_depth.py",
+)  # a change in one of them can change a result: part of every cache key
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,9 @@ class Synthesis:
         Resources of each layer, synthesized alone with everything below it.
     total_is_sum
         The flat run took too long: `total` is the sum of the layers and of what lies between them.
+    logic_depth
+        Most LUTs and carry chains in a row between registers, see `fpgaq.synth._depth`; None where the whole design
+        was not synthesized flat.
     family
         Name of the FPGA family.
     seconds
@@ -48,6 +52,7 @@ class Synthesis:
     total: Resources
     layers: Mapping[str, Resources]
     total_is_sum: bool
+    logic_depth: int | None
     family: str
     seconds: float
 
@@ -57,6 +62,7 @@ class Synthesis:
             "family": self.family,
             "total": self.total.to_json(),
             "total_is_sum": self.total_is_sum,
+            "logic_depth": self.logic_depth,
             "layers": {name: resources.to_json() for name, resources in self.layers.items()},
             "seconds": round(self.seconds, 3),
         }
@@ -64,7 +70,7 @@ class Synthesis:
 
 @dataclass(frozen=True)
 class Netlist:
-    """A synthesized design as Verilog, ready to be simulated in place of its sources.
+    """A synthesized design as a file: Verilog to be simulated in place of its sources, or JSON for place and route.
 
     Attributes
     ----------
@@ -131,36 +137,37 @@ def synthesize(
     flow = _Flow(family_of(family), Sources(sources, data_files), work, carry_chains)
     limits: dict[str, float | None] = {top: flat_limit, **dict.fromkeys(layers)}
     known = _counted(flow, [flow.prepare(module, limit) for module, limit in limits.items()], jobs, cache)
-    by_layer = {layer: known[layer] for layer in layers}
+    by_layer = {layer: known[layer].resources for layer in layers}
     if top in known:
-        return Synthesis(known[top], by_layer, False, family, time.monotonic() - started)
+        whole = known[top]
+        return Synthesis(whole.resources, by_layer, False, whole.depth, family, time.monotonic() - started)
     if not by_layer:
         raise ToolError(
             f"Synthesis of '{top}' took more than {flat_limit:g} s, and there are no layers to add up instead:"
             " raise the limit."
         )
     between = _counted(flow, [flow.prepare(top, None, boxes=layers)], jobs, cache)[top]
-    total = sum(by_layer.values(), between)
-    return Synthesis(total, by_layer, True, family, time.monotonic() - started)
+    total = sum(by_layer.values(), between.resources)
+    return Synthesis(total, by_layer, True, None, family, time.monotonic() - started)
 
 
-def _counted(flow: _Flow, runs: Sequence[_Run], jobs: int, cache: Path | None) -> dict[str, Resources]:
-    """Return the resources of modules, from the cache or from yosys; what met its time limit is left out."""
+def _counted(flow: _Flow, runs: Sequence[_Run], jobs: int, cache: Path | None) -> dict[str, _Found]:
+    """Return what was found of modules, from the cache or from yosys; what met its time limit is left out."""
     if cache is not None:
         cache.mkdir(parents=True, exist_ok=True)
-    known: dict[str, Resources] = {}
+    known: dict[str, _Found] = {}
     missing: list[_Run] = []
     for run in runs:
         entry = cache and cache / f"{run.key}.json"
         if entry and entry.is_file():
-            known[run.module] = flow.count(run, json.loads(entry.read_text()))
+            known[run.module] = flow.found(run, json.loads(entry.read_text()))
         else:
             missing.append(run)
 
-    def collect(run: _Run, cells: dict[str, int]) -> None:
-        known[run.module] = flow.count(run, cells)
+    def collect(run: _Run, result: dict[str, Any]) -> None:
+        known[run.module] = flow.found(run, result)
         if cache is not None:
-            _write(cache / f"{run.key}.json", json.dumps(cells, indent=1, sort_keys=True))
+            _write(cache / f"{run.key}.json", json.dumps(result, indent=1, sort_keys=True))
 
     flow.execute(missing, jobs, collect)
     return known
@@ -178,11 +185,35 @@ def netlist(
 
     Parameters, and errors, are those of `synthesize`.
     """
+    made = _netlist(sources, top, family, work, data_files, ".v", None)
+    assert made is not None  # without a limit
+    return made
+
+
+def placeable(
+    sources: Sequence[Path], top: str, *, family: str, work: Path, limit: float, data_files: Sequence[Path] = ()
+) -> Netlist | None:
+    """Synthesize one module and write the result as yosys' JSON for place and route; None if `limit` seconds were over.
+
+    Other parameters, and errors, are those of `synthesize`.
+    """
+    return _netlist(sources, top, family, work, data_files, ".json", limit)
+
+
+def _netlist(
+    sources: Sequence[Path],
+    top: str,
+    family: str,
+    work: Path,
+    data_files: Sequence[Path],
+    suffix: str,
+    limit: float | None,
+) -> Netlist | None:
     flow = _Flow(family_of(family), Sources(sources, data_files), work, carry_chains=True)
-    run = flow.prepare(top, None, with_netlist=True)
-    found: dict[str, int] = {}
-    flow.execute([run], 1, lambda _, cells: found.update(cells))
-    return Netlist(run.netlist, cell_models(family), flow.count(run, found))
+    run = flow.prepare(top, limit, netlist=suffix)
+    made: list[_Found] = []
+    flow.execute([run], 1, lambda _, result: made.append(flow.found(run, result)))
+    return Netlist(run.netlist, cell_models(family), made[0].resources) if made else None
 
 
 def cell_models(family: str) -> tuple[Path, ...]:
@@ -205,6 +236,14 @@ class _Run:
     boxes: Sequence[str]
 
 
+@dataclass(frozen=True)
+class _Found:
+    """What one run found."""
+
+    resources: Resources
+    depth: int | None
+
+
 class _Flow:
     """What the runs of one call have in common."""
 
@@ -215,9 +254,12 @@ class _Flow:
         self.carry_chains = carry_chains
 
     def prepare(
-        self, module: str, limit: float | None, *, with_netlist: bool = False, boxes: Sequence[str] = ()
+        self, module: str, limit: float | None, *, netlist: str | None = None, boxes: Sequence[str] = ()
     ) -> _Run:
-        """Write the job file of one run into a fresh folder of its own; nothing is built of the modules in `boxes`."""
+        """Write the job file of one run into a fresh folder of its own.
+
+        With a netlist where `netlist` is ``.v`` or ``.json``. Nothing is built of the modules in `boxes`.
+        """
         files = self.sources.reachable(module)
         data = self.sources.data_of(files)
         paths = [file.path for file in files]
@@ -228,7 +270,7 @@ class _Flow:
         folder.mkdir(parents=True)
         for name, path in data.items():
             shutil.copyfile(path, folder / name)
-        result, verilog = folder / "cells.json", folder / f"{module}.v"
+        result, written = folder / "cells.json", folder / f"{module}{netlist}"
         job = {
             "family": self.family.name,
             "sources": [str(path) for path in paths],
@@ -237,17 +279,17 @@ class _Flow:
             "carry_chains": self.carry_chains,
             "boxes": list(boxes),
             "result": str(result),
-            "netlist": str(verilog) if with_netlist else None,
+            "netlist": str(written) if netlist else None,
         }
         _write(folder / "job.json", json.dumps(job, indent=1))
         facts = (module, self.family.name, str(self.carry_chains), importlib.metadata.version("pyosys"), *boxes)
         key = fingerprint((*paths, *mapped, *_RECIPE), data.values(), *facts)
         weight = sum(len(file.text) for file in files)
         process = _processes.Job(module, "fpgaq.synth._worker", "job.json", folder, weight, limit)
-        return _Run(module, key, process, result, verilog, boxes)
+        return _Run(module, key, process, result, written, boxes)
 
-    def execute(self, runs: Sequence[_Run], jobs: int, collect: Callable[[_Run, dict[str, int]], None]) -> None:
-        """Run yosys; hand the cells of every netlist to `collect`. A run that met its time limit is left out."""
+    def execute(self, runs: Sequence[_Run], jobs: int, collect: Callable[[_Run, dict[str, Any]], None]) -> None:
+        """Run yosys; hand the result of every run to `collect`. A run that met its time limit is left out."""
         by_job = {run.job: run for run in runs}
 
         def finished(job: _processes.Job) -> None:
@@ -260,15 +302,16 @@ class _Flow:
 
         _processes.run(list(by_job), jobs, finished)
 
-    def count(self, run: _Run, cells: dict[str, int]) -> Resources:
-        """Return the resources of a netlist, which must not be empty where nothing was left out."""
-        found = self.family.resources({cell: count for cell, count in cells.items() if cell not in run.boxes})
+    def found(self, run: _Run, result: dict[str, Any]) -> _Found:
+        """Return resources and depth of a netlist, which must not be empty where nothing was left out."""
+        counts: dict[str, int] = result["cells"]
+        found = self.family.resources({cell: count for cell, count in counts.items() if cell not in run.boxes})
         if found == Resources() and not run.boxes:
             raise ToolError(
                 f"Synthesis of {self._called(run.module)} left no cell at all: its outputs are constant, or plain wires"
                 " of its inputs. Look for outputs that nothing drives; do not list a layer that only renames wires."
             )
-        return found
+        return _Found(found, result["logic_depth"])
 
     def _called(self, module: str) -> str:
         return f"module '{module}' for {self.family.name}"
