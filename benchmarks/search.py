@@ -24,11 +24,11 @@ from fpgaq.explore.costs import whole_cost
 from fpgaq.explore.network import Data, Network
 from fpgaq.explore.policies import POLICIES
 from fpgaq.explore.problem import Allocation, Problem, whole_damage
-from fpgaq.explore.requantize import Choice, matrices, quantized_kernels, requantized
 from fpgaq.explore.searches import SEARCHES, Ledger
 from fpgaq.explore.searches.random_draws import draws
 from fpgaq.explore.solvers import SOLVERS
 from fpgaq.explore.space import Space, measured_space
+from fpgaq.quantize.requantize import Choice, matrices, quantized_kernels, requantized
 
 _SIZES = (48, 32, 32, 24)
 _BITS = (2, 3, 4, 5)

@@ -16,14 +16,13 @@ from fpgaq.conversion import lower
 def check_design(folder: Path, console: Console) -> int:
     """Check the model of a design folder, which must have been trained."""
     config = load_trained_design(folder)
-    return check_file(config.model, None, config.name or folder.resolve().name, config.options, console)
-
-
-def check_file(path: Path, weights: Path | None, name: str, options: Options, console: Console) -> int:
-    """Check a model file and print types, decisions and distance."""
     from fpgaq.frontend.load import load_model
 
-    model = load_model(path, weights)
+    return check_loaded(load_model(config.model), config.name or folder.resolve().name, config.options, console)
+
+
+def check_loaded(model: Any, name: str, options: Options, console: Console) -> int:
+    """Check a model and print types, decisions and distance."""
     design = lower(model, name, options, Path("unused"))
     codes, labels, source = gate_inputs(design)
     gate = design.keras_gate(codes)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from fpgaq.cli.common import EXIT_GATE, app, console, guarded, quiet_tensorflow
 from fpgaq.cli.options import (
+    ActivationBits,
     ActivationPrecision,
+    BiasCorrection,
     ClockPeriod,
     CurvePrecision,
     FamilyOption,
@@ -17,16 +19,23 @@ from fpgaq.cli.options import (
     Head,
     HeadOption,
     InputPrecision,
+    LayerBits,
+    RangeMethod,
     ReuseFactor,
     ScalePrecision,
     StatePrecision,
     StrategyOption,
     TargetFps,
     TargetIi,
+    WeightBits,
     WeightPrecision,
     WeightsFile,
     options_of,
 )
+from fpgaq.errors import ConfigError
+
+if TYPE_CHECKING:
+    from fpgaq.quantize.ptq.post_training import Settings
 
 OutputOption = Annotated[Optional[Path], typer.Option("--output", "-o", help="Folder to write to.")]  # noqa: UP045
 CheckOnly = Annotated[
@@ -95,6 +104,16 @@ def convert(
     flat_limit: Annotated[float, typer.Option(help="Seconds after which flat synthesis is given up.")] = 300.0,
     seed: Annotated[int, typer.Option(help="Seed of random inputs and stalls.")] = 0,
     jobs: Annotated[int, typer.Option(help="Parallel tool runs.")] = 2,
+    quantize: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="METHOD", help="Quantize the float model first: nearest, adaround, attention-round."),
+    ] = None,
+    calibration: Annotated[Optional[Path], typer.Option(help=".npy file with inputs for --quantize.")] = None,  # noqa: UP045
+    bits: WeightBits = None,
+    layer_bits: LayerBits = None,
+    activations: ActivationBits = 8,
+    ranges: RangeMethod = "mse",
+    bias_correction: BiasCorrection = True,
     check_only: CheckOnly = False,
 ) -> None:
     """Build a .keras, .h5 or .json model file without a design folder."""
@@ -103,21 +122,48 @@ def convert(
     def run() -> int:
         options = options_of(given)
         quiet_tensorflow()
+        settings = _quantization(given)
         if check_only:
-            from fpgaq.check import check_file
+            from fpgaq.check import check_loaded
 
-            return check_file(model, weights, output.name, options, console())
+            return check_loaded(_loaded(given, settings), output.name, options, console())
         from fpgaq.build import build_model
-        from fpgaq.frontend.load import load_model
         from fpgaq.progress import Progress
 
         with Progress(console()) as progress:
             with progress.phase("load", "loading the model"):
-                loaded = load_model(model, weights)
+                loaded = _loaded(given, settings)
             report = build_model(loaded, output.name, options, output, progress)
+        if quantize is not None:
+            loaded.save(output / "quantized.keras")
         return _finish(report, output)
 
     guarded(ctx, run)
+
+
+def _quantization(given: dict[str, Any]) -> Settings | None:
+    """Return how ``fpgaq convert`` quantizes the model first, None where it does not."""
+    if given["quantize"] is None:
+        for name in ("calibration", "bits", "layer_bits"):
+            if given[name] is not None:
+                raise ConfigError(f"--{name.replace('_', '-')} belongs to --quantize METHOD; give both, or none")
+        return None
+    if given["calibration"] is None:
+        raise ConfigError("--quantize needs inputs of the network: give --calibration FILE.npy")
+    from fpgaq.quantize.ptq.command import settings_of
+
+    return settings_of(given, given["quantize"])
+
+
+def _loaded(given: dict[str, Any], settings: Settings | None) -> Any:
+    from fpgaq.frontend.load import load_model
+
+    model = load_model(given["model"], given["weights"])
+    if settings is None:
+        return model
+    from fpgaq.quantize.ptq.command import quantize_loaded
+
+    return quantize_loaded(model, given["calibration"], settings, console())
 
 
 def _finish(report: dict[str, Any], folder: Path) -> int:

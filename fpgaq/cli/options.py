@@ -57,6 +57,16 @@ CurvePrecision = Annotated[int, typer.Option(help="Bits of tanh, sigmoid and cur
 
 StatePrecision = Annotated[str, typer.Option(help="Type of states of recurrent layers without quantizer.")]
 
+CalibrationFile = Annotated[Path, typer.Option(help=".npy file with inputs that quantization looks at; 500 or more.")]
+WeightBits = Annotated[Optional[int], typer.Option(help="Bits of weights, 2 to 16.")]  # noqa: UP045
+LayerBits = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(help="YAML file with bits of weights by layer name, instead of --bits."),
+]
+ActivationBits = Annotated[int, typer.Option(help="Bits of rectifiers; 0 leaves them as they are.")]
+RangeMethod = Annotated[str, typer.Option(help="How ranges of rectifiers are found: mse, max, percentile.")]
+BiasCorrection = Annotated[bool, typer.Option(help="Let biases take up the mean error of the outputs.")]
+
 
 def options_of(given: dict[str, Any]) -> Options:
     """Return the options of a conversion among the arguments of a command."""

@@ -13,7 +13,7 @@ from rich.table import Table
 from fpgaq.explore.budget import RESOURCES
 from fpgaq.explore.costs import WholeCost
 from fpgaq.explore.problem import Allocation
-from fpgaq.explore.requantize import Choice
+from fpgaq.quantize.requantize import Choice
 
 _SHOWN = 30
 _COLUMNS = ("source", "activations", "layers", "damage", *RESOURCES, "estimate", "fits", "loss", "accuracy", "chosen")
@@ -64,7 +64,9 @@ class Candidate:
     @property
     def activations(self) -> int:
         """Bits of all rectifiers."""
-        return next(iter(self.layers.values())).activations
+        bits = next(iter(self.layers.values())).activations
+        assert bits is not None  # a search always chooses them
+        return bits
 
     @property
     def order(self) -> tuple[float, tuple[int, ...], int, Allocation]:

@@ -14,7 +14,7 @@ from fpgaq.conversion import lower
 from fpgaq.estimate.estimate import Estimate, estimate
 from fpgaq.explore.budget import RESOURCES
 from fpgaq.explore.problem import Whole
-from fpgaq.explore.requantize import Choice
+from fpgaq.quantize.requantize import Choice
 
 _COUNTED = ("lut", "ff", "dsp", "bram18", "lutram")
 

@@ -60,8 +60,8 @@ def _figures(task: Task, point: Point) -> dict[str, str]:
     from fpgaq.accuracy import accuracy_of, load_labels
     from fpgaq.conversion import lower
     from fpgaq.estimate.estimate import estimate
-    from fpgaq.explore.requantize import requantized
     from fpgaq.frontend.load import load_model
+    from fpgaq.quantize.requantize import requantized
     from fpgaq.stimuli import load_array, real_codes
 
     calibration = np.asarray(load_array(task.calibration))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgaq.errors import ModelError
-from fpgaq.explore.requantize import Choice, free_kernels, matrices
+from fpgaq.quantize.requantize import Choice, free_kernels, matrices
 
 Real = NDArray[np.float64]
 

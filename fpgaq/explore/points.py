@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fpgaq.errors import ConfigError
-from fpgaq.explore.requantize import Choice, widths
+from fpgaq.quantize.requantize import Choice, widths
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from fpgaq.explore.costs import whole_cost
 from fpgaq.explore.evaluate import train
 from fpgaq.explore.network import Data, Network, accuracy_of_model
 from fpgaq.explore.problem import Problem
-from fpgaq.explore.requantize import Choice, requantized
 from fpgaq.explore.searches import SEARCHES
 from fpgaq.explore.searches.random_draws import draws
 from fpgaq.explore.space import TOP, Space, measured_space
 from fpgaq.progress import Progress
+from fpgaq.quantize.requantize import Choice, requantized
 
 _RANDOM = 10
 #: Candidates that are trained.

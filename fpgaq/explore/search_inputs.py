@@ -16,12 +16,12 @@ from fpgaq.explore.budget import parse_budget
 from fpgaq.explore.network import Data, require_classifier
 from fpgaq.explore.points import numbers
 from fpgaq.explore.policies import LABELLED, POLICIES
-from fpgaq.explore.requantize import Choice, widths
 from fpgaq.explore.search import Task
 from fpgaq.explore.searches import SEARCHES
 from fpgaq.explore.solvers import SOLVERS
 from fpgaq.ir.ops import Input
 from fpgaq.ir.types import FixedType
+from fpgaq.quantize.requantize import Choice, widths
 from fpgaq.stimuli import load_array, rounded_codes
 
 _OPTIONS = ("input_precision", "family", "clock_period", "reuse_factor")

@@ -13,9 +13,9 @@ from fpgaq.explore.costs import corrected, uniform_costs
 from fpgaq.explore.network import Data, Network
 from fpgaq.explore.policies import POLICIES
 from fpgaq.explore.problem import Allocation, Problem, Solution, Whole, whole_damage
-from fpgaq.explore.requantize import Choice, matrices, quantized_kernels, requantized
 from fpgaq.explore.searches import SEARCHES, Ledger
 from fpgaq.explore.solvers import SOLVERS
+from fpgaq.quantize.requantize import Choice, matrices, quantized_kernels, requantized
 
 #: Candidates of a policy that are measured.
 TOP = 10

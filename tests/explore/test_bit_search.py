@@ -18,9 +18,9 @@ from fpgaq.config import make_options
 from fpgaq.estimate.estimate import Estimate, Figure, Resources
 from fpgaq.explore import costs
 from fpgaq.explore.network import Data
-from fpgaq.explore.requantize import Choice
 from fpgaq.explore.space import measured_space
 from fpgaq.frontend.load import load_model
+from fpgaq.quantize.requantize import Choice
 
 
 @pytest.fixture(scope="module")

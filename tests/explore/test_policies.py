@@ -11,7 +11,7 @@ from fpgaq.explore.policies import POLICIES
 from fpgaq.explore.policies.coding_length import channels, length
 from fpgaq.explore.policies.curvature import hessian_traces
 from fpgaq.explore.policies.ompq import cka, importances
-from fpgaq.explore.requantize import Choice, quantized_kernels, requantized
+from fpgaq.quantize.requantize import Choice, quantized_kernels, requantized
 
 CHOICES = [Choice("int", bits, 6) for bits in (2, 3, 4, 6)]
 RNG = np.random.default_rng(1)

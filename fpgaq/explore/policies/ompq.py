@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgaq.explore.network import Network
-from fpgaq.explore.requantize import layer_outputs
+from fpgaq.quantize.requantize import layer_outputs
 
 _SAMPLES = 64
 _BETAS = (0.0, 0.01, 0.1, 1.0, 10.0, 100.0)

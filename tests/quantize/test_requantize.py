@@ -8,7 +8,7 @@ import pytest
 from qkeras import QActivation, QDense, quantized_bits, quantized_relu
 
 from fpgaq.errors import ModelError
-from fpgaq.explore.requantize import Choice, free_kernels, quantized_kernels, requantized
+from fpgaq.quantize.requantize import Choice, free_kernels, quantized_kernels, requantized
 
 
 def network() -> keras.Model:

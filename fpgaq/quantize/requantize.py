@@ -7,7 +7,6 @@ rectifiers.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgaq.errors import ConfigError, ModelError
+from fpgaq.quantize.ranges import RANGES, signed
 
 #: Formats of weights, and the bits that they can have at least and at most.
 FORMATS = {"int": (2, 16), "pot": (2, 6), "ternary": (2, 2), "binary": (1, 1)}
@@ -42,13 +42,15 @@ class Choice:
     ----------
     format : str
         Of the weights, one of `FORMATS`.
-    weights, activations : int
+    weights : int
         Bits.
+    activations : int or None
+        Bits; None leaves rectifiers as they are.
     """
 
     format: str
     weights: int
-    activations: int
+    activations: int | None
 
     def __post_init__(self) -> None:
         allowed = widths(self.format)
@@ -56,7 +58,7 @@ class Choice:
             raise ConfigError(
                 f"weights of {self.weights} bits in format {self.format}; use {allowed[0]} to {allowed[-1]}"
             )
-        if not 1 <= self.activations <= 16:
+        if self.activations is not None and not 1 <= self.activations <= 16:
             raise ConfigError(f"activations of {self.activations} bits; use 1 to 16")
 
 
@@ -74,7 +76,9 @@ def widths(format_: str) -> range:
     return range(least, most + 1)
 
 
-def requantized(model: Any, choices: Choice | Mapping[str, Choice], calibration: Real) -> Any:
+def requantized(
+    model: Any, choices: Choice | Mapping[str, Choice], calibration: NDArray[np.floating[Any]], *, ranges: str = "mse"
+) -> Any:
     """Return a copy of a model with other quantizers.
 
     Parameters
@@ -85,6 +89,8 @@ def requantized(model: Any, choices: Choice | Mapping[str, Choice], calibration:
         For all layers, or by the name of a layer with a matrix; a rectifier follows the matrix in front of it.
     calibration : float array, shape (samples, ...)
         Inputs that set the ranges of activations.
+    ranges : str
+        How they do, one of `fpgaq.quantize.ranges.RANGES`.
 
     Raises
     ------
@@ -101,10 +107,8 @@ def requantized(model: Any, choices: Choice | Mapping[str, Choice], calibration:
     if unknown:
         raise ModelError(f"layer {sorted(unknown)[0]!r} has no matrix; layers with one are {', '.join(names)}")
     current = _by_layer(model, by_name)
-    levels = layer_outputs(
-        model, [layer for layer in model.layers if layer.name in current and _rectifies(layer)], calibration
-    )
-    copy = keras.models.clone_model(model, clone_function=_cloning(current, levels))
+    levels = layer_outputs(model, [layer for layer in model.layers if _is_rounded(layer, current)], calibration)
+    copy = keras.models.clone_model(model, clone_function=_cloning(current, levels, ranges))
     for layer, new in zip(model.layers, copy.layers, strict=True):
         new.set_weights(layer.get_weights())
     return copy
@@ -133,9 +137,13 @@ def quantized_kernels(model: Any) -> dict[str, Real]:
     found = {}
     for layer in model.layers:
         if _matrix(layer):
-            quantizer = next(q for key in _KERNEL_QUANTIZERS if (q := getattr(layer, f"{key}_internal", None)))
-            found[layer.name] = np.asarray(quantizer(layer.get_weights()[0]), np.float64)
+            found[layer.name] = np.asarray(kernel_quantizer(layer)(layer.get_weights()[0]), np.float64)
     return found
+
+
+def kernel_quantizer(layer: Any) -> Any:
+    """Return the quantizer of the kernel of a requantized layer."""
+    return next(q for key in _KERNEL_QUANTIZERS if (q := getattr(layer, f"{key}_internal", None)))
 
 
 def _by_layer(model: Any, by_name: Mapping[str, Choice]) -> dict[str, Choice]:
@@ -157,15 +165,20 @@ def _matrix(layer: Any) -> str | None:
 
 
 def _rectifies(layer: Any) -> bool:
-    """Whether a layer ends in a rectifier."""
+    """Whether a layer ends in a plain rectifier; one with an upper limit or a slope is another function."""
     if type(layer).__name__ == "ReLU":
-        return True
+        return layer.max_value is None and not layer.negative_slope and not layer.threshold
     activation = getattr(layer, "activation", None)
     name = getattr(activation, "__name__", None) or type(activation).__name__
     return name in ("relu", "quantized_relu") and (type(layer).__name__ in _ACTIVATIONS or _matrix(layer) is not None)
 
 
-def layer_outputs(model: Any, layers: list[Any], calibration: Real) -> dict[str, Real]:
+def _is_rounded(layer: Any, choices: Mapping[str, Choice]) -> bool:
+    """Whether a layer ends in a rectifier that gets a quantizer."""
+    return layer.name in choices and choices[layer.name].activations is not None and _rectifies(layer)
+
+
+def layer_outputs(model: Any, layers: list[Any], calibration: NDArray[np.floating[Any]]) -> dict[str, Real]:
     """Return what calibration data make of some layers."""
     import keras
 
@@ -177,17 +190,17 @@ def layer_outputs(model: Any, layers: list[Any], calibration: Real) -> dict[str,
     return {layer.name: np.asarray(a, np.float64) for layer, a in zip(layers, arrays, strict=True)}
 
 
-def _cloning(choices: Mapping[str, Choice], levels: Mapping[str, Real]) -> Callable[[Any], Any]:
+def _cloning(choices: Mapping[str, Choice], levels: Mapping[str, Real], ranges: str) -> Callable[[Any], Any]:
     """Return what clones a layer, with other quantizers where one was chosen."""
     import qkeras
 
     def clone(layer: Any) -> Any:
         choice = choices.get(layer.name)
-        if choice is None:
+        if choice is None or (layer.name not in levels and not _matrix(layer)):
             return type(layer).from_config(layer.get_config())
         rectifier = None
-        if layer.name in levels:
-            rectifier = _rectifier(levels[layer.name], choice.activations)
+        if layer.name in levels and choice.activations is not None:
+            rectifier = _rectifier(levels[layer.name], choice.activations, ranges)
         kind = _matrix(layer)
         if kind is None:
             return qkeras.QActivation(rectifier, name=layer.name)
@@ -197,7 +210,7 @@ def _cloning(choices: Mapping[str, Choice], levels: Mapping[str, Real]) -> Calla
         which = "depthwise_quantizer" if kind == "QDepthwiseConv2D" else "kernel_quantizer"
         config[which] = _weights(kernel, choice)
         if bias:
-            config["bias_quantizer"] = _integers(bias[0], _BIAS_BITS)
+            config["bias_quantizer"] = signed(bias[0], _BIAS_BITS)
         if rectifier is not None:
             config["activation"] = rectifier
         return getattr(qkeras, kind)(**config)
@@ -215,36 +228,11 @@ def _weights(kernel: Real, choice: Choice) -> Any:
         return TernaryWeights()
     if choice.format == "binary":
         return binary(alpha="auto_po2")
-    return PowerOfTwo(choice.weights) if choice.format == "pot" else _integers(kernel, choice.weights)
+    return PowerOfTwo(choice.weights) if choice.format == "pot" else signed(kernel, choice.weights)
 
 
-def _integers(values: Real, bits: int) -> Any:
-    """Return the signed quantizer whose range fits best."""
-    from qkeras import quantized_bits
-
-    return quantized_bits(bits, _best_range(values, bits - 1, -1), alpha=1)
-
-
-def _rectifier(values: Real, bits: int) -> Any:
-    """Return the rectifier whose range fits best."""
+def _rectifier(values: Real, bits: int, ranges: str) -> Any:
+    """Return the rectifier with the range of calibration data."""
     from qkeras import quantized_relu
 
-    return quantized_relu(bits, _best_range(values, bits, 0))
-
-
-def _best_range(values: Real, bits: int, least: int) -> int:
-    """Return the exponent of the range with the least squared error, for so many bits below it; `least` is 0 or -1."""
-
-    def error(integer: int) -> float:
-        step = 2.0 ** (integer - bits)
-        rounded = np.clip(np.rint(values / step), least * 2**bits, 2**bits - 1) * step
-        return float(np.mean((rounded - values) ** 2))
-
-    return min(_ranges(values), key=error)
-
-
-def _ranges(values: Real) -> range:
-    """Return the exponents of ranges to try: from one that holds everything down to a sixteenth of it."""
-    most = float(np.max(np.abs(values), initial=0.0))
-    top = math.ceil(math.log2(most)) if most > 0 else 0
-    return range(top, top - 5, -1)
+    return quantized_relu(bits, RANGES[ranges](values, bits, 0))

@@ -1,0 +1,80 @@
+"""Accuracy after quantization without training: ``python -m benchmarks.ptq --json FILE``.
+
+A float MLP 64-32-32-10 on scikit-learn's digits, weights of 4, 3 and 2 bits, rectifiers of 8 bits; 1200 training images
+are the calibration data, 597 others measure accuracy. ``--save`` writes the first network instead, ``--calibration``
+its data.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fpgaq.quantize.ptq.post_training import RoundedLayer, Settings, quantized
+from fpgaq.quantize.ptq.registry import METHODS
+
+_BITS = (4, 3, 2)
+
+
+def trained(seed: int) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray]:
+    """Return a float MLP, training images, test images and their classes."""
+    import keras
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    digits = load_digits()
+    x, x_test, y, y_test = train_test_split(
+        digits.data / 16, digits.target, test_size=597, random_state=seed, stratify=digits.target
+    )
+    keras.utils.set_random_seed(seed)
+    hidden = [keras.layers.Dense(32, activation="relu", name=name) for name in ("fc1", "fc2")]
+    model = keras.Sequential([keras.Input((64,), name="pixels"), *hidden, keras.layers.Dense(10, name="fc3")])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(3e-3), loss)
+    model.fit(x, y, epochs=30, batch_size=64, verbose=0)
+    return model, x, x_test, y_test
+
+
+def measured(seed: int) -> list[dict[str, Any]]:
+    """Return accuracy and ratios of errors of one network, quantized in every way."""
+    model, x, x_test, y_test = trained(seed)
+
+    def accuracy(network: Any) -> float:
+        return 100 * float(np.mean(network.predict(x_test, verbose=0).argmax(1) == y_test))
+
+    rows: list[dict[str, Any]] = [{"seed": seed, "method": "float", "accuracy": accuracy(model)}]
+    for bits in _BITS:
+        for method in METHODS:
+            for corrected in (False, True):
+                layers: list[RoundedLayer] = []
+                network = quantized(model, x, Settings(method, bits, {}, bias_correction=corrected), layers.append)
+                ratios = [layer.error / layer.nearest for layer in layers]
+                row = {"seed": seed, "method": method, "bits": bits, "bias_correction": corrected}
+                rows.append({**row, "accuracy": accuracy(network), "ratios": ratios})
+                print(rows[-1], flush=True)
+    return rows
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path, default=Path("ptq.json"))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--save", type=Path)
+    parser.add_argument("--calibration", type=Path, default=Path("x.npy"))
+    arguments = parser.parse_args()
+    if arguments.save is not None:
+        model, x, *_ = trained(0)
+        model.save(arguments.save)
+        np.save(arguments.calibration, x)
+        return
+    rows = [row for seed in range(arguments.seeds) for row in measured(seed)]
+    arguments.json.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""``fpgaq quantize``, and the same in front of ``fpgaq convert``: files in, a table on the way, a model out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from fpgaq.errors import ConfigError
+from fpgaq.quantize.ptq.post_training import RoundedLayer, Settings, quantized
+from fpgaq.stimuli import load_array
+
+_SUFFIXES = (".keras", ".h5", ".hdf5")
+
+
+def settings_of(given: Mapping[str, Any], method: str) -> Settings:
+    """Return the settings among the arguments of a command.
+
+    Raises
+    ------
+    ConfigError
+        If one is wrong, or the file of bits is.
+    """
+    layer_bits = {} if given["layer_bits"] is None else _read_bits(given["layer_bits"])
+    if given["bits"] is None and not layer_bits:
+        raise ConfigError("quantization needs bits of weights: give --bits, --layer-bits FILE, or both")
+    return Settings(
+        method=method,
+        bits=given["bits"],
+        layer_bits=layer_bits,
+        activations=given["activations"] or None,
+        ranges=given["ranges"],
+        bias_correction=given["bias_correction"],
+        seed=given["seed"],
+    )
+
+
+def _read_bits(path: Path) -> dict[str, int]:
+    try:
+        found = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} is not a YAML file that can be read: {error}") from None
+    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
+        raise ConfigError(f"{path} does not hold bits by layer name, such as `fc1: 4`")
+    return found
+
+
+def quantize_loaded(model: Any, calibration: Path, settings: Settings, console: Console) -> Any:
+    """Return the quantized model; print what rounding did to every layer."""
+    data = load_array(calibration)
+    if isinstance(data, dict):
+        raise ConfigError(f"{calibration}: the model has one input; give a .npy file")
+    layers: list[RoundedLayer] = []
+    found = quantized(model, data, settings, layers.append, where=str(calibration))
+    _print(layers, settings, console)
+    rounded = [layer.name for layer in found.layers if type(getattr(layer, "activation", None)).__name__ == _RECTIFIER]
+    if settings.activations is not None:
+        console.print(f"rectifiers of {settings.activations} bits: {', '.join(rounded) or 'none'}", highlight=False)
+    return found
+
+
+_RECTIFIER = "quantized_relu"
+
+
+def quantize_file(model: Path, weights: Path | None, output: Path, given: Mapping[str, Any], console: Console) -> int:
+    """Quantize a model file into another."""
+    settings = settings_of(given, given["method"])
+    if output.suffix not in _SUFFIXES:
+        raise ConfigError(f"output {output}: suffix {output.suffix!r} is not one of {', '.join(_SUFFIXES)}")
+    if not output.parent.is_dir():
+        raise ConfigError(f"cannot write {output}: the folder {output.parent} does not exist; make it")
+    from fpgaq.frontend.load import load_model
+
+    quantize_loaded(load_model(model, weights), given["calibration"], settings, console).save(output)
+    console.print(f"wrote {output}", highlight=False)
+    return 0
+
+
+def _print(layers: list[RoundedLayer], settings: Settings, console: Console) -> None:
+    table = Table("layer", "bits", "step", "error, %", "of nearest, %", "ratio")
+    for layer in layers:
+        share = 100 / layer.power if layer.power else 0.0
+        ratio = f"{layer.error / layer.nearest:.2f}" if layer.nearest else ""
+        table.add_row(
+            layer.name,
+            str(layer.grid.bits),
+            f"{layer.grid.step:g}",
+            f"{layer.error * share:.3g}",
+            f"{layer.nearest * share:.3g}",
+            ratio,
+        )
+    console.print(f"{settings.method}, squared errors of the outputs on the calibration data:", highlight=False)
+    console.print(table)
