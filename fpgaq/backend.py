@@ -33,10 +33,17 @@ class FpgaqWriter(VitisWriter):
     def write_hls(self, model: Any) -> None:
         """Write the project; a graph that belongs to a `fpgaq.Design` leaves the SystemVerilog to that."""
         super().write_hls(model)
+        _tell_guards_apart(Path(model.config.get_output_dir()))
         if getattr(model, "part_of_design", False):
             _make_relocatable(Path(model.config.get_output_dir()))
         else:
             _design(model).write_hardware()
+
+
+def _tell_guards_apart(folder: Path) -> None:
+    """Give the header of depthwise series a guard of its own: with that of images, one of the two is never read."""
+    header = folder / "firmware" / "nnet_utils" / "nnet_sepconv1d_latency.h"
+    header.write_text(header.read_text().replace("SEPARABLE_CONV2D_LATENCY_H_", "SEPARABLE_CONV1D_LATENCY_H_"))
 
 
 def _make_relocatable(folder: Path) -> None:

@@ -41,6 +41,7 @@ def merged_in_every_way() -> Any:
     scale = dense(2, name="excite")(L.GlobalAveragePooling2D(name="squeeze")(pixels))
     merge(L.Multiply, pixels, L.Reshape((1, 1, 2), name="of_all_pixels")(scale))
     merge(L.Add, scale, pixels)
+    merge(L.Subtract, pixels, scale)
     row = L.Reshape((1, 4), name="row")
     merge(L.Add, row(p), q)
     merge(L.Subtract, q, row.output)

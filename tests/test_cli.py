@@ -43,7 +43,7 @@ def refused(*arguments: object) -> str:
     first = next(k for k, line in enumerate(lines) if line.startswith("fpgaq: "))
     message = "\n".join(lines[first:])
     assert "\n\n" not in message
-    assert len(message) < 1000
+    assert len(message) < 1200
     return message
 
 

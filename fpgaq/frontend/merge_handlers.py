@@ -1,12 +1,12 @@
 """hls4ml's Keras 3 handler for merging layers; importing this module registers it.
 
-hls4ml's own layers take two tensors, repeat a smaller one as a whole, and put arrays of up to three axes behind each
-other. What else there is goes to `MergeMany`, which is ours.
+hls4ml's own layers take two tensors of one shape, and put two arrays of up to three axes behind each other. What else
+there is goes to `MergeMany`, which is ours. Of tensors of two shapes hls4ml computes as many results as the second one
+has.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from hls4ml.converters.keras_v3.merge import MergeHandler
@@ -29,8 +29,7 @@ class MergingHandler(MergeHandler):
             known = len(shape) <= 3
             options: LayerDict = {"axis": (layer.axis if layer.axis < 0 else layer.axis - 1) % len(shape)}
         else:
-            # hls4ml takes the shape of the larger one, the first of equal ones.
-            known, options = max(shapes, key=math.prod) == shape, {}
+            known, options = all(each == shape for each in shapes), {}
         if known and len(shapes) == 2:
             return super().handle(layer, in_tensors, out_tensors, cls_name)
         chain = Chain(layer, in_tensors, out_tensors)

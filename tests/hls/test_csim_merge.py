@@ -15,6 +15,10 @@ from fpgaq.ir.ops import Concatenate, Function, Merge
 from fpgaq.stimuli import random_codes
 
 
+#: The project takes long to compile: once, by one worker.
+pytestmark = pytest.mark.xdist_group("merged in every way")
+
+
 @pytest.fixture(scope="module")
 def design(tmp_path_factory: pytest.TempPathFactory) -> Design:
     made = lowered(merged_in_every_way(), folder=tmp_path_factory.mktemp("merge") / "net", input_precision="fixed<6,2>")

@@ -75,6 +75,14 @@ def design(tmp_path_factory: pytest.TempPathFactory) -> Design:
     return written(sequential(*layers, inputs=(3, 3, 1)), tmp_path_factory.mktemp("spatial") / "net")
 
 
+def test_every_header_has_a_guard_of_its_own(design: Design) -> None:
+    """Of two headers with one guard the second is never read: series and images in one network did not compile."""
+    texts = [path.read_text() for path in (design.folder / "hls" / "firmware" / "nnet_utils").glob("*.h")]
+    guards = [match[1] for text in texts if (match := re.search(r"^#ifndef (\w+_H_*)$", text, re.MULTILINE))]
+    assert len(guards) > 30
+    assert len(guards) == len(set(guards))
+
+
 def coarse_average(firmware: Path) -> str:
     """Take the last bit off the accumulator of the average."""
     path = firmware / "defines.h"

@@ -54,7 +54,7 @@ def parallel(*layers: Any) -> Any:
     return keras.Model(x, [layer(x) for layer in layers])
 
 
-@pytest.mark.parametrize("kind", ["staircases", "functions"])
+@pytest.mark.parametrize("kind", [pytest.param("staircases", marks=pytest.mark.extended), "functions"])
 def test_all_inputs_in_keras_cpp_and_hardware(kind: str, tmp_path: Path) -> None:
     if kind == "staircases":
         layers = [QActivation(q, name=f"q{k}") for k, q in enumerate(STAIRCASES)]
