@@ -14,7 +14,6 @@ from fpgaq.design import Design
 from fpgaq.ir.ops import Concatenate, Function, Merge
 from fpgaq.stimuli import random_codes
 
-
 #: The project takes long to compile: once, by one worker.
 pytestmark = pytest.mark.xdist_group("merged in every way")
 
