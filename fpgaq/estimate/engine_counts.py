@@ -8,6 +8,7 @@ import numpy as np
 
 from fpgaq.estimate.counts import Counts, Device
 from fpgaq.estimate.folded_cost import BLOCK_ROM_DEPTH
+from fpgaq.estimate.folded_counts import adder_tree
 from fpgaq.estimate.tables import table_luts
 from fpgaq.ir.ops.softmax import NORM_TYPE, TABLE_TYPE
 from fpgaq.rtl.gated_engine import GatedEngine
@@ -39,7 +40,7 @@ def count_gated(engine: GatedEngine, device: Device) -> Counts:
     else:
         counts.ff += plan.inputs * part + multipliers * product
         counts.logic["multiplied"] = multipliers * part * engine.weight_width
-    registers, added = _tree(plan.inputs, sums)
+    registers, added = adder_tree([sums] * plan.inputs, sums)
     counts.ff += lanes * (registers + sums + result) + outputs * (result + 1)
     counts.logic["added"] = lanes * (added + sums)
     counts.logic["compared"] = lanes * sums
@@ -49,17 +50,6 @@ def count_gated(engine: GatedEngine, device: Device) -> Counts:
     _count_words(counts, [engine.weight_words(lane) for lane in range(lanes)], plan.inputs * engine.weight_width)
     _count_words(counts, [engine.threshold_words()], lanes * sums)
     return counts
-
-
-def _tree(inputs: int, sums: int) -> tuple[int, int]:
-    """Return registers and added bits of a tree with registers behind every second level."""
-    registers = added = level = 0
-    while inputs > 1:
-        level += 1
-        added += inputs // 2 * sums
-        inputs = (inputs + 1) // 2
-        registers += inputs * sums if level % 2 == 0 else 0
-    return registers, added
 
 
 def _count_words(counts: Counts, roms: list[list[int]], width: int) -> None:

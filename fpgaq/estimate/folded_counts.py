@@ -95,7 +95,7 @@ def _count_lanes(counts: Counts, folded: FoldedMatrix, lanes: NDArray[np.bool_],
         counts.logic["accumulated"] += count * result
         counts.logic[_product_kind(folded, width)] += products
     for bits in terms:
-        registers, added = _tree(bits, result)
+        registers, added = adder_tree(bits, result)
         counts.ff += registers
         counts.logic["added"] += added
     counts.ff += count * result
@@ -159,7 +159,7 @@ def _product_bits(weights: IntArray, type_: FixedType, product: Product) -> int:
     return interval_width(min(*corners, 0), max(corners)) - zeros
 
 
-def _tree(bits: list[int], most: int) -> tuple[int, int]:
+def adder_tree(bits: list[int], most: int) -> tuple[int, int]:
     """Return registers and added bits of a tree of adders, which has registers behind every second level."""
     registers = added = level = 0
     while len(bits) > 1:

@@ -129,12 +129,16 @@ class PredictedLayer:
         return self._unshared * math.exp(float(self._terms @ self.fitted.ff))
 
     @cached_property
+    def _figures(self) -> Real:
+        return figures(self.layer)
+
+    @cached_property
     def _terms(self) -> Real:
-        return self.fitted.terms(figures(self.layer))
+        return self.fitted.terms(self._figures)
 
     @property
     def _unshared(self) -> float:
-        return math.exp(figures(self.layer)[0])
+        return math.exp(self._figures[0])
 
     def modules(self) -> list[Module]:
         """It has none."""
