@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +57,7 @@ def evaluate(task: Task, point: Point) -> dict[str, str]:
 
 def _figures(task: Task, point: Point) -> dict[str, str]:
     from fpgaq.accuracy import accuracy_of, load_labels
+    from fpgaq.config import make_options
     from fpgaq.conversion import lower
     from fpgaq.estimate.estimate import estimate
     from fpgaq.frontend.load import load_model
@@ -68,15 +68,12 @@ def _figures(task: Task, point: Point) -> dict[str, str]:
     model = requantized(load_model(task.model), point.choice, calibration)
     if task.epochs and task.calibration_labels is not None:
         train(model, calibration, np.load(task.calibration_labels), task.epochs)
-    with tempfile.TemporaryDirectory() as folder:
-        from fpgaq.config import make_options
-
-        options = make_options({**task.options, "reuse_factor": point.reuse})
-        design = lower(model, "point", options, Path(folder))
-        codes = real_codes(design.graph, load_array(task.inputs), str(task.inputs))
-        labels = load_labels(task.labels, design.graph, len(codes))
-        accuracy = accuracy_of(design, design.golden(codes, raw=True), labels)
-        cost = estimate(design.hardware)
+    options = make_options({**task.options, "reuse_factor": point.reuse})
+    design = lower(model, "point", options, Path("unused"))
+    codes = real_codes(design.graph, load_array(task.inputs), str(task.inputs))
+    labels = load_labels(task.labels, design.graph, len(codes))
+    accuracy = accuracy_of(design, design.golden(codes, raw=True), labels)
+    cost = estimate(design.hardware)
     figures = {name: getattr(cost.total, name) for name in ("lut", "ff", "dsp", "bram18")}
     return {
         "accuracy": f"{accuracy:.4f}",
