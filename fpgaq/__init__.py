@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fpgaq.conversion import convert
     from fpgaq.design import Design
+    from fpgaq.quantize.freeze import freeze
 
 __version__ = "0.1.0"
-__all__ = ["Design", "__version__", "convert"]
+__all__ = ["Design", "__version__", "convert", "freeze"]
 
 
 def __getattr__(name: str) -> Any:
@@ -27,4 +28,8 @@ def __getattr__(name: str) -> Any:
         from fpgaq.design import Design
 
         return Design
+    if name == "freeze":
+        from fpgaq.quantize.freeze import freeze
+
+        return freeze
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

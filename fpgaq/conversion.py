@@ -54,9 +54,10 @@ def lower(model: Any, name: str, options: Options, folder: Path) -> Design:
     """Convert without writing anything."""
     from fpgaq.frontend.flatten import flattened
     from fpgaq.frontend.lower import to_hls_graph
+    from fpgaq.quantize.freeze import freeze
 
     check_options(options)
-    options, model = with_folding(options), flattened(model)
+    options, model = with_folding(options), freeze(flattened(model))
 
     def lowered(schedules: Options) -> Design:
         hls_graph = to_hls_graph(model, design_name(name), schedules, folder / "hls")

@@ -257,7 +257,7 @@ _ACTIVATIONS: dict[str, Callable[[str, Any], Cast | Staircase]] = {
     "ternary": _ternary_activation,
 }
 #: Quantizers whose results carry the rounding errors of ``x + (q - x)``.
-_ALWAYS_STRAIGHT_THROUGH = ("ThresholdLevels", "binary", "stochastic_binary", "stochastic_ternary", "ternary")
+_ALWAYS_STRAIGHT_THROUGH = ("binary", "stochastic_binary", "stochastic_ternary", "ternary")
 _REFUSED = {
     "bernoulli": "is random even at inference; use binary(use_01=1)",
     "quantized_hswish": "is not monotone: it falls below zero and rises again, which no staircase does; "

@@ -17,7 +17,7 @@ from keras import ops
 from fpgaq.errors import ConfigError
 from fpgaq.quantize.formats import Integer
 from fpgaq.quantize.formats.integer import MAX_BITS
-from fpgaq.quantize.quantizers.base import power_of_two
+from fpgaq.quantize.quantizers.base import power_of_two, straight_through
 
 #: Steepness of the sigmoid whose derivative stands for that of the gate.
 SLOPE = 5.0
@@ -131,26 +131,26 @@ class GatedDense(keras.layers.Layer):
         step = self.activation_step()
         x = self._quantized_activations(inputs, step)
         coarse = step * 2**self.low_bits
-        high = _straight_through(x, ops.floor(x / coarse) * coarse)
-        weights = _straight_through(self.kernel, self.quantized_weights())
+        high = straight_through(x, ops.floor(x / coarse) * coarse)
+        weights = straight_through(self.kernel, self.quantized_weights())
         predicted = ops.matmul(high, weights)
         return predicted + self._gate(predicted) * ops.matmul(x - high, weights)
 
     def _quantized_activations(self, inputs: Any, step: Any) -> Any:
         """Clip to what the codes reach, round half to even; inputs above the clip move it."""
         clipped = ops.minimum(ops.maximum(inputs, 0.0), step * (2**self.activation_bits - 1))
-        return _straight_through(clipped, ops.round(clipped / step) * step)
+        return straight_through(clipped, ops.round(clipped / step) * step)
 
     def _gate(self, predicted: Any) -> Any:
         """Return 1 above the threshold, else 0; only open gates pass a gradient, that of a sigmoid."""
         is_open = ops.cast(predicted > self.threshold, predicted.dtype)
         smooth = ops.sigmoid(SLOPE * (predicted - self.threshold)) * ops.stop_gradient(is_open)
-        return _straight_through(smooth, is_open)
+        return straight_through(smooth, is_open)
 
     def activation_step(self) -> Any:
         """Return the step of the activations, a power of two; its gradient is that of ``alpha`` by its steps."""
         wanted = ops.maximum(self.alpha, 2.0**-16) / (2**self.activation_bits - 1)
-        return _straight_through(wanted, power_of_two(ops.stop_gradient(wanted)))
+        return straight_through(wanted, power_of_two(ops.stop_gradient(wanted)))
 
     def weight_step(self) -> Any:
         """Return the step of the weights: the nearest power of two, or twice that where it would clip the largest."""
@@ -181,8 +181,3 @@ class GatedDense(keras.layers.Layer):
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
         }
-
-
-def _straight_through(x: Any, value: Any) -> Any:
-    """Return `value` with the gradient of `x`; adding a difference of exactly 0 keeps the value as it is."""
-    return ops.stop_gradient(value) + (x - ops.stop_gradient(x))

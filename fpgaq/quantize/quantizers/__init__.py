@@ -1,21 +1,36 @@
 """Quantizers to train with, each into one weight format. Importing this package loads Keras."""
 
+from fpgaq.quantize.quantizers.attachment import attach_quantizers
 from fpgaq.quantize.quantizers.base import FormatQuantizer
 from fpgaq.quantize.quantizers.codebook import Codebook
+from fpgaq.quantize.quantizers.fixed_levels import FixedLevels
+from fpgaq.quantize.quantizers.frequency_aware import FrequencyAware
+from fpgaq.quantize.quantizers.gaussian_mixture import GaussianMixture
+from fpgaq.quantize.quantizers.learned_clip import LearnedClip
 from fpgaq.quantize.quantizers.levels import AdditivePowerOfTwo, PiecewiseLinear, PowerOfTwo, Tapered
 from fpgaq.quantize.quantizers.multi_binary import MultiBinary
 from fpgaq.quantize.quantizers.ternary import TernaryWeights, TwoScaleTernary
 from fpgaq.quantize.quantizers.threshold_levels import ThresholdLevels
+from fpgaq.quantize.quantizers.trainable import TrainableActivation, TrainableQuantizer, TrainableWeights
+
+attach_quantizers()
 
 __all__ = [
     "AdditivePowerOfTwo",
     "Codebook",
+    "FixedLevels",
     "FormatQuantizer",
+    "FrequencyAware",
+    "GaussianMixture",
+    "LearnedClip",
     "MultiBinary",
     "PiecewiseLinear",
     "PowerOfTwo",
     "Tapered",
     "TernaryWeights",
     "ThresholdLevels",
+    "TrainableActivation",
+    "TrainableQuantizer",
+    "TrainableWeights",
     "TwoScaleTernary",
 ]

@@ -67,12 +67,8 @@ class FormatQuantizer(BaseQuantizer, ABC):
         ModelError
             The quantizer does not give integers times its unit.
         """
-        quantized, unit = (np.asarray(ops.convert_to_numpy(t), np.float64) for t in self.project(x))
-        scaled = quantized / unit
-        integers = np.rint(scaled).astype(np.int64)
-        if np.any(scaled != integers):
-            raise ModelError(f"{self}: its values are not integers times {float(unit)}; retrain with finite weights")
-        return integers, float(unit), self.format_of(x, integers)
+        integers, unit = as_integers(self, *self.project(x))
+        return integers, unit, self.format_of(x, integers)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> FormatQuantizer:
@@ -92,7 +88,28 @@ class FormatQuantizer(BaseQuantizer, ABC):
         return f"{type(self).__name__}({arguments})"
 
 
-_Class = TypeVar("_Class", bound=type[BaseQuantizer])
+def as_integers(quantizer: Any, quantized: Any, unit: Any) -> tuple[np.ndarray, float]:
+    """Return what quantized values are as integers of their unit.
+
+    Raises
+    ------
+    ModelError
+        They are no integers times the unit.
+    """
+    values, step = (np.asarray(ops.convert_to_numpy(t), np.float64) for t in (quantized, unit))
+    scaled = values / step
+    integers = np.rint(scaled)
+    if not np.array_equal(scaled, integers):  # NaN is not equal to itself
+        raise ModelError(f"{quantizer}: its values are not integers times {float(step)}; retrain with finite weights")
+    return integers.astype(np.int64), float(step)
+
+
+def straight_through(x: Any, value: Any) -> Any:
+    """Return `value` with the gradient of `x`; adding a difference of exactly 0 keeps the value as it is."""
+    return ops.stop_gradient(value) + (x - ops.stop_gradient(x))
+
+
+_Class = TypeVar("_Class", bound=type)
 
 
 def registered(cls: _Class) -> _Class:

@@ -63,7 +63,7 @@ class Codebook(FormatQuantizer):
                 f"Codebook: {1 << bits} entries for {distinct} distinct weights; use at most "
                 f"{distinct.bit_length() - 1} bits"
             )
-        centres = _clustered(w, 1 << bits)
+        centres = clustered(w, 1 << bits)
         unit = 2.0 ** (int(np.frexp(np.abs(centres).max())[1]) - entry_bits + 1)
         # Half to even, saturating; centres that fall together are one entry.
         entries = np.clip(np.rint(centres / unit), 1 - (1 << (entry_bits - 1)), (1 << (entry_bits - 1)) - 1).astype(int)
@@ -83,8 +83,8 @@ class Codebook(FormatQuantizer):
         return {"entries": list(self.format.entries), "unit": self.unit, "bits": self.bits}
 
 
-def _clustered(w: np.ndarray, count: int) -> np.ndarray:
-    """Lloyd's algorithm in one dimension from quantiles, the centre nearest to zero held there."""
+def clustered(w: np.ndarray, count: int) -> np.ndarray:
+    """Return centres of numbers: Lloyd's algorithm from quantiles, the centre nearest to zero held there."""
     centres = np.quantile(w, (np.arange(count) + 0.5) / count)
     centres[np.abs(centres).argmin()] = 0.0
     for _ in range(_LLOYD_ROUNDS):

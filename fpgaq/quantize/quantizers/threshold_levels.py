@@ -10,7 +10,7 @@ from keras import ops
 from qkeras.base_quantizer import BaseQuantizer
 
 from fpgaq.errors import ConfigError
-from fpgaq.quantize.quantizers.base import registered
+from fpgaq.quantize.quantizers.base import registered, straight_through
 
 
 @registered
@@ -46,7 +46,7 @@ class ThresholdLevels(BaseQuantizer):
         places = ops.searchsorted(ops.convert_to_tensor(np.array(self.thresholds, np.float32)), flat, side="right")
         steps = ops.reshape(ops.take(ops.convert_to_tensor(np.array(self.levels, np.float32)), places), ops.shape(x))
         inside = ops.clip(x, self.thresholds[0], self.thresholds[-1])
-        return inside + ops.stop_gradient(steps - inside)
+        return straight_through(inside, steps)
 
     def max(self) -> float:
         """Return the largest level."""

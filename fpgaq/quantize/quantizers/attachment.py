@@ -1,0 +1,70 @@
+"""QKeras' layers with quantizers that have variables: two gaps of QKeras, closed for all of its layers in this place.
+
+* A layer makes its own variables in ``build``; those of its quantizers have to be made there too. Else they come into
+  being with the first data, when optimizers and model files already know the variables of the model.
+* Keras saves what a layer holds under the name of the attribute. QKeras' layers hold a quantizer twice, as
+  ``kernel_quantizer`` and ``kernel_quantizer_internal``; made from a file, the first one stays the dictionary of the
+  file, so that the variables are looked for under another name than they were saved under. Here the quantizer is made
+  before its layer: then both attributes are the same object, as they are in a new model.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import qkeras
+from qkeras.quantizers import get_quantizer
+
+from fpgaq.quantize.quantizers.trainable import TrainableWeights
+
+#: The variable that each quantizer of a layer is for.
+VARIABLES = {
+    "kernel_quantizer": "kernel",
+    "depthwise_quantizer": "depthwise_kernel",
+    "pointwise_quantizer": "pointwise_kernel",
+    "recurrent_quantizer": "recurrent_kernel",
+    "bias_quantizer": "bias",
+}
+
+
+def weight_quantizers(layer: Any) -> Iterator[tuple[str, TrainableWeights, Any]]:
+    """Return the trainable quantizers of a layer's weights: the argument, the quantizer and the variable."""
+    for argument, variable in VARIABLES.items():
+        quantizer = getattr(layer, f"{argument}_internal", None)
+        if isinstance(quantizer, TrainableWeights) and getattr(layer, variable, None) is not None:
+            yield argument, quantizer, getattr(layer, variable)
+
+
+def attach_quantizers() -> None:
+    """Close the gaps in every layer of QKeras."""
+    classes: list[Any] = [cls for cls in vars(qkeras).values() if isinstance(cls, type)]
+    for cls in classes:
+        if issubclass(cls, keras.layers.Layer) and cls.__module__.startswith("qkeras."):
+            cls.from_config = classmethod(_with_quantizers(cls.from_config.__func__))
+            cls.build = _building_quantizers(cls.build)
+
+
+def _with_quantizers(from_config: Callable[[type, dict[str, Any]], Any]) -> Callable[[type, dict[str, Any]], Any]:
+    def made(cls: type, config: dict[str, Any]) -> Any:
+        quantizers = {
+            key: get_quantizer(value)
+            for key, value in config.items()
+            if key.endswith("_quantizer") and isinstance(value, dict)
+        }
+        return from_config(cls, {**config, **quantizers})
+
+    return made
+
+
+def _building_quantizers(build: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(build)  # Keras reads the names of the arguments
+    def built(self: Any, *shapes: Any, **named: Any) -> None:
+        build(self, *shapes, **named)
+        for _, quantizer, variable in weight_quantizers(self):
+            if not quantizer.built:
+                quantizer.build(variable.shape)
+
+    return built
