@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from fpgaq.quantize.ptq.post_training import RoundedLayer, Settings, quantized
+from fpgaq.quantize.ptq.post_training import RoundedLayer, quantized
 from fpgaq.quantize.ptq.registry import METHODS
+from fpgaq.quantize.ptq.settings import Settings
 
 _BITS = (4, 3, 2)
 

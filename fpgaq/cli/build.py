@@ -12,6 +12,7 @@ from fpgaq.cli.options import (
     ActivationBits,
     ActivationPrecision,
     BiasCorrection,
+    BitPrice,
     ClockPeriod,
     CurvePrecision,
     FamilyOption,
@@ -28,6 +29,7 @@ from fpgaq.cli.options import (
     TargetFps,
     TargetIi,
     WeightBits,
+    WeightFormat,
     WeightPrecision,
     WeightsFile,
     options_of,
@@ -35,7 +37,7 @@ from fpgaq.cli.options import (
 from fpgaq.errors import ConfigError
 
 if TYPE_CHECKING:
-    from fpgaq.quantize.ptq.post_training import Settings
+    from fpgaq.quantize.ptq.settings import Settings
 
 OutputOption = Annotated[Optional[Path], typer.Option("--output", "-o", help="Folder to write to.")]  # noqa: UP045
 CheckOnly = Annotated[
@@ -106,13 +108,15 @@ def convert(
     jobs: Annotated[int, typer.Option(help="Parallel tool runs.")] = 2,
     quantize: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="METHOD", help="Quantize the float model first: nearest, adaround, attention-round."),
+        typer.Option(metavar="METHOD", help="Quantize the float model first; methods as in fpgaq quantize."),
     ] = None,
     calibration: Annotated[Optional[Path], typer.Option(help=".npy file with inputs for --quantize.")] = None,  # noqa: UP045
     bits: WeightBits = None,
     layer_bits: LayerBits = None,
     activations: ActivationBits = 8,
-    ranges: RangeMethod = "mse",
+    format: WeightFormat = None,
+    bit_price: BitPrice = None,
+    ranges: RangeMethod = None,
     bias_correction: BiasCorrection = True,
     check_only: CheckOnly = False,
 ) -> None:
@@ -144,7 +148,7 @@ def convert(
 def _quantization(given: dict[str, Any]) -> Settings | None:
     """Return how ``fpgaq convert`` quantizes the model first, None where it does not."""
     if given["quantize"] is None:
-        for name in ("calibration", "bits", "layer_bits"):
+        for name in ("calibration", "bits", "layer_bits", "format", "bit_price"):
             if given[name] is not None:
                 raise ConfigError(f"--{name.replace('_', '-')} belongs to --quantize METHOD; give both, or none")
         return None

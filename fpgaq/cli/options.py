@@ -64,7 +64,18 @@ LayerBits = Annotated[
     typer.Option(help="YAML file with bits of weights by layer name, instead of --bits."),
 ]
 ActivationBits = Annotated[int, typer.Option(help="Bits of rectifiers; 0 leaves them as they are.")]
-RangeMethod = Annotated[str, typer.Option(help="How ranges of rectifiers are found: mse, max, percentile.")]
+WeightFormat = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(help="Format of weights: int (default), pot, apot, ternary, tapered, pwlq, cfws, codebook."),
+]
+BitPrice = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option(help="What a bit of a weight costs ecqx, in squared steps: more gives more zeros."),
+]
+RangeMethod = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(help="How ranges of rectifiers are found: mse, max, percentile, kl, ema; cfws: kl, others: mse."),
+]
 BiasCorrection = Annotated[bool, typer.Option(help="Let biases take up the mean error of the outputs.")]
 
 

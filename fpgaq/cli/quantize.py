@@ -11,10 +11,12 @@ from fpgaq.cli.common import app, console, guarded, quiet_tensorflow
 from fpgaq.cli.options import (
     ActivationBits,
     BiasCorrection,
+    BitPrice,
     CalibrationFile,
     LayerBits,
     RangeMethod,
     WeightBits,
+    WeightFormat,
     WeightsFile,
 )
 
@@ -26,12 +28,15 @@ def quantize(
     output: Annotated[Path, typer.Option("--output", "-o", help="Model file to write: .keras or .h5.")],
     calibration: CalibrationFile,
     method: Annotated[
-        str, typer.Option(help="How weights are rounded: nearest, adaround, attention-round.")
+        str,
+        typer.Option(help="How weights are rounded: nearest, stochastic, adaround, attention-round, pwlq, cfws, ecqx."),
     ] = "attention-round",
     bits: WeightBits = None,
     layer_bits: LayerBits = None,
     activations: ActivationBits = 8,
-    ranges: RangeMethod = "mse",
+    format: WeightFormat = None,
+    bit_price: BitPrice = None,
+    ranges: RangeMethod = None,
     bias_correction: BiasCorrection = True,
     weights: WeightsFile = None,
     seed: Annotated[int, typer.Option(help="Seed of the search.")] = 0,

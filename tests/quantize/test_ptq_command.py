@@ -15,8 +15,8 @@ from typer.testing import CliRunner, Result
 from fpgaq.cli import app
 from fpgaq.errors import ConfigError, ModelError
 from fpgaq.frontend.load import load_model
-from fpgaq.quantize.ptq.post_training import Settings, quantized
-from fpgaq.quantize.ranges import RANGES
+from fpgaq.quantize.ptq.post_training import quantized
+from fpgaq.quantize.ptq.settings import Settings
 
 K = keras.layers
 X = np.random.default_rng(0).normal(size=(40, 6)).astype("float32")
@@ -75,14 +75,33 @@ def test_a_build_leaves_the_quantized_model(folder: Path, tmp_path: Path) -> Non
     [
         ("quantize", ["--method", "magic", "--bits", 4], "method 'magic' is unknown; known are nearest (every weight"),
         ("quantize", [], "needs bits of weights: give --bits, --layer-bits FILE, or both"),
-        ("quantize", ["--bits", 17], "weights of 17 bits; use 2 to 16"),
+        ("quantize", ["--bits", 17], "weights of 17 bits in format int; use 2 to 16"),
         ("quantize", ["--bits", 1], "one bit needs training with a binary quantizer"),
         ("quantize", ["--bits", 4, "--activations", 17], "activations of 17 bits; use 1 to 16"),
-        ("quantize", ["--bits", 4, "--ranges", "all"], "ranges 'all' are unknown; known are mse, max, percentile"),
+        ("quantize", ["--bits", 9, "--format", "pot"], "weights of 9 bits in format pot; use 2 to 5"),
+        ("quantize", ["--bits", 2, "--method", "pwlq"], "weights of 2 bits in format pwlq; use 3 to 9"),
+        ("quantize", ["--bits", 4, "--format", "float"], "format 'float' is unknown; known are int, pot"),
+        (
+            "quantize",
+            ["--bits", 4, "--method", "cfws", "--format", "int"],
+            "method cfws has a format of its own, not int",
+        ),
+        ("quantize", ["--bits", 4, "--bit-price", 1], "method attention-round asks for no price of a bit"),
+        ("quantize", ["--bits", 4, "--method", "ecqx", "--bit-price", -1], "a bit cannot cost -1.0; use 0 (nearest)"),
+        (
+            "quantize",
+            ["--bits", 6, "--format", "codebook"],
+            "layer 'a': Codebook: 64 entries for 30 distinct weights; use",
+        ),
+        (
+            "quantize",
+            ["--bits", 4, "--ranges", "all"],
+            "ranges 'all' are unknown; known are mse, max, percentile, kl, ema",
+        ),
         ("quantize", ["--bits", 4, "--seed", -1], "seed -1 is negative"),
         ("quantize", ["--layer-bits", "bits.yaml"], "layer 'b' has no bits: add it to the file of bits, or give"),
         ("quantize", ["--layer-bits", "list.yaml"], "list.yaml does not hold bits by layer name"),
-        ("quantize", ["--layer-bits", "word.yaml"], "layer 'a': weights of many bits; use 2 to 16"),
+        ("quantize", ["--layer-bits", "word.yaml"], "layer 'a': weights of many bits in format int; use 2 to 16"),
         ("quantize", ["--bits", 4, "--calibration", "none.npy"], "none.npy does not exist"),
         ("quantize", ["--bits", 4, "--calibration", "two.npz"], "two.npz: the model has one input; give a .npy file"),
         ("quantize", ["--bits", 4, "-o", "q.onnx"], "suffix '.onnx' is not one of .keras"),
@@ -163,11 +182,3 @@ def test_rectifiers_may_stay_and_those_with_a_limit_do() -> None:
     assert quantized(float_model(), X, Settings("nearest", 4, {}, None)).get_layer("a").activation.__name__ == "relu"
     limited = sequential(K.Dense(5, name="a"), K.ReLU(max_value=2.0, name="r"), K.Dense(3, name="b"))
     assert type(quantized(limited, X, Settings("nearest", 4, {})).get_layer("r")).__name__ == "ReLU"
-
-
-@pytest.mark.parametrize(("ranges", "integer"), [("mse", -1), ("percentile", -1), ("max", 7)])
-def test_ranges_of_activations(ranges: str, integer: int) -> None:
-    """An outlier of 100 in many values below a half."""
-    values = np.random.default_rng(1).uniform(0, 0.5, 40000)
-    values[0] = 0.6 if ranges == "mse" else 100.0
-    assert RANGES[ranges](values, 6, 0) == integer

@@ -14,9 +14,10 @@ from fpgaq.errors import ModelError
 from fpgaq.quantize.ptq import post_training
 from fpgaq.quantize.ptq.grid import Grid
 from fpgaq.quantize.ptq.patches import as_kernel, as_matrix, rows_of
-from fpgaq.quantize.ptq.post_training import RoundedLayer, Settings, quantized
+from fpgaq.quantize.ptq.post_training import RoundedLayer, quantized
 from fpgaq.quantize.ptq.reconstruction import Reconstruction
-from fpgaq.quantize.ptq.registry import METHODS
+from fpgaq.quantize.ptq.settings import Settings
+from fpgaq.quantize.quantizers import FixedLevels
 from fpgaq.quantize.requantize import kernel_quantizer, quantized_kernels
 
 
@@ -104,7 +105,7 @@ def test_bias_correction_takes_away_the_mean_error() -> None:
 def test_accuracy_of_few_bits_comes_back() -> None:
     _, x, y = digits()
     found = {}
-    for method in METHODS:
+    for method in ("nearest", "adaround", "attention-round"):
         network = rounded(method, 2, method != "nearest")[0]
         found[method] = np.mean(network.predict(x, verbose=0).argmax(1) == y)
     assert min(found["adaround"], found["attention-round"]) > found["nearest"] + 0.03
@@ -190,19 +191,15 @@ def test_errors_by_moments_are_those_of_the_samples(biased: bool) -> None:
 
 
 def test_weights_that_the_quantizer_changes_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A planted fault: one weight between two numbers of the grid."""
-    method = METHODS["nearest"]
+    """A planted fault: a quantizer with twice the unit of the grid."""
 
-    def wrong(task: Reconstruction, grid: Grid, rng: np.random.Generator) -> np.ndarray:
-        codes = method.round(task, grid, rng)
-        codes[0, 0, 0] += 0.25
-        return codes
+    def wrong(grid: Grid) -> Any:
+        return FixedLevels(grid.format, 2 * grid.unit)
 
-    planted = type(method)("nearest", wrong, method.summary, method.source, method.evidence)
-    monkeypatch.setattr(post_training, "method_of", lambda name: planted)
+    monkeypatch.setattr(post_training, "quantizer_of", wrong)
     model, x, _ = digits()
     with pytest.raises(ModelError, match="layer 'fc1': its quantizers do not reproduce the rounded weights"):
-        quantized(model, x, Settings("nearest", 4, {}))
+        quantized(model, x, Settings("nearest", 4, {}, format="tapered"))
 
 
 def test_kernels_are_what_the_model_computes_with() -> None:

@@ -29,26 +29,28 @@ _EVERY = 50
 
 def adaround(task: Reconstruction, grid: Grid, rng: np.random.Generator) -> Real:
     """Return for every weight one of its two neighbours on the grid."""
-    below = np.floor(task.weights / grid.step)
-    part = task.weights / grid.step - below
+    positions = grid.positions(task.weights)
+    below = np.floor(positions)
+    low, gap = grid.values(below), grid.values(below + 1) - grid.values(below)
+    part = positions - below
     logits = -np.log((_HIGH - _LOW) / (part - _LOW) - 1)
     adam = Adam()
     best = grid.nearest(task.weights)
-    least = task.error(best * grid.step)
-    unit = grid.step / max(least, np.finfo(float).tiny)
+    least = task.error(grid.values(best))
+    unit = 1 / max(least, np.finfo(float).tiny)
     for iteration in range(1, _ITERATIONS + 1):
         soft = expit(logits)
         wide = _LOW + (_HIGH - _LOW) * soft
         up = np.clip(wide, 0, 1)
-        slope = unit * task.gradient(grid.clipped(below + up) * grid.step)
+        slope = unit * gap * task.gradient(low + up * gap)
         slope += _regularizer_slope(up, iteration / _ITERATIONS)
         inner = np.where((wide > 0) & (wide < 1), (_HIGH - _LOW) * soft * (1 - soft), 0.0)
         logits += adam.step(slope * inner, _RATE)
         if iteration % _EVERY == 0:
-            codes = grid.clipped(below + (logits >= 0))
-            error = task.error(codes * grid.step)
+            places = grid.clipped(below + (logits >= 0))
+            error = task.error(grid.values(places))
             if error < least:
-                best, least = codes, error
+                best, least = places, error
     return best
 
 

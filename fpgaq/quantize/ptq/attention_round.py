@@ -27,24 +27,25 @@ _EVERY = 10
 
 
 def attention_round(task: Reconstruction, grid: Grid, rng: np.random.Generator) -> Real:
-    """Return the integers of least error that the descent passes.
+    """Return the places of least error that the descent passes.
 
-    Every weight has a move, in steps of the grid, that is added before it is rounded. The gradient of the move is that
-    of the weight, damped by the tail of the Gaussian where it leads further away.
+    Every weight has a move, in gaps of the grid, that is added before it is rounded. The gradient of the move is that
+    of the weight, damped by the tail of the Gaussian where it leads further away; how wide the gap is does not matter
+    to Adam.
     """
-    base = task.weights / grid.step
+    base = grid.positions(task.weights)
     moves = rng.normal(0, _START, base.shape)
     adam = Adam()
     best = grid.nearest(task.weights)
-    least = task.error(best * grid.step)
+    least = task.error(grid.values(best))
     for iteration in range(1, _ITERATIONS + 1):
-        gradient = task.gradient(grid.clipped(np.rint(base + moves)) * grid.step)
+        gradient = task.gradient(grid.values(np.rint(base + moves)))
         tail = 0.5 * erf(moves / (math.sqrt(2) * _WIDTH))
         damped = gradient * np.where(gradient > 0, 0.5 + tail, 0.5 - tail)
         moves += adam.step(damped, _RATE * (1 - (iteration - 1) / _ITERATIONS))
         if iteration % _EVERY == 0:
-            codes = grid.clipped(np.rint(base + moves))
-            error = task.error(codes * grid.step)
+            places = grid.clipped(np.rint(base + moves))
+            error = task.error(grid.values(places))
             if error < least:
-                best, least = codes, error
+                best, least = places, error
     return best

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from fpgaq.errors import ConfigError
-from fpgaq.quantize.ptq.post_training import RoundedLayer, Settings, quantized
+from fpgaq.quantize.ptq.post_training import RoundedLayer, quantized
+from fpgaq.quantize.ptq.settings import Settings
 from fpgaq.stimuli import load_array
 
 _SUFFIXES = (".keras", ".h5", ".hdf5")
@@ -36,6 +37,8 @@ def settings_of(given: Mapping[str, Any], method: str) -> Settings:
         ranges=given["ranges"],
         bias_correction=given["bias_correction"],
         seed=given["seed"],
+        format=given["format"],
+        bit_price=given["bit_price"],
     )
 
 
@@ -81,14 +84,15 @@ def quantize_file(model: Path, weights: Path | None, output: Path, given: Mappin
 
 
 def _print(layers: list[RoundedLayer], settings: Settings, console: Console) -> None:
-    table = Table("layer", "bits", "step", "error, %", "of nearest, %", "ratio")
+    table = Table("layer", "format", "unit", "zeros, %", "error, %", "of nearest, %", "ratio")
     for layer in layers:
         share = 100 / layer.power if layer.power else 0.0
         ratio = f"{layer.error / layer.nearest:.2f}" if layer.nearest else ""
         table.add_row(
             layer.name,
-            str(layer.grid.bits),
-            f"{layer.grid.step:g}",
+            f"{settings.fit.name} {layer.grid.bits}",
+            f"{layer.grid.unit:g}",
+            f"{100 * layer.zeros:.0f}",
             f"{layer.error * share:.3g}",
             f"{layer.nearest * share:.3g}",
             ratio,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,75 +12,23 @@ from numpy.typing import NDArray
 from fpgaq.errors import ConfigError, ModelError
 from fpgaq.quantize.ptq.bias_correction import correction
 from fpgaq.quantize.ptq.calibration import checked
+from fpgaq.quantize.ptq.entropy import prices, relevances
+from fpgaq.quantize.ptq.exact import quantizer_of, set_bias_quantizer, set_kernel_quantizer
 from fpgaq.quantize.ptq.grid import Grid
 from fpgaq.quantize.ptq.patches import LAYERS, as_kernel, as_matrix, check_layout, rows_of
 from fpgaq.quantize.ptq.reconstruction import Reconstruction
-from fpgaq.quantize.ptq.registry import Method, method_of
-from fpgaq.quantize.ranges import RANGES, signed
-from fpgaq.quantize.requantize import Choice, kernel_quantizer, matrices, quantized_kernels, requantized
+from fpgaq.quantize.ptq.registry import method_of
+from fpgaq.quantize.ptq.settings import Settings
+from fpgaq.quantize.ranges import signed
+from fpgaq.quantize.requantize import Choice, matrices, quantized_kernels, requantized
 
 Real = NDArray[np.float64]
 
 #: Layers with parameters that stay as they are; conversion rounds them to a stated precision.
 _KEPT = ("BatchNormalization", "Normalization", "PReLU")
-_FEWEST_BITS, _MOST_BITS = 2, 16
 #: Of biases, which have more where weights have more than 4.
-_BIAS_BITS = 8
+_BIAS_BITS, _MOST_BIAS_BITS = 8, 16
 _BATCH = 256
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a model is quantized.
-
-    Parameters
-    ----------
-    method : str
-        One of `fpgaq.quantize.ptq.registry.METHODS`.
-    bits : int or None
-        Of weights; None where `layer_bits` has those of every layer.
-    layer_bits : mapping
-        Of weights of some layers, by name.
-    activations : int or None
-        Bits of rectifiers; None leaves them as they are.
-    ranges : str
-        How ranges of rectifiers follow from the first 512 samples of calibration data, one of
-        `fpgaq.quantize.ranges.RANGES`.
-    bias_correction : bool
-        Whether biases take up the mean error of the outputs.
-    seed : int
-    """
-
-    method: str
-    bits: int | None
-    layer_bits: Mapping[str, int]
-    activations: int | None = 8
-    ranges: str = "mse"
-    bias_correction: bool = True
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        method_of(self.method)
-        if self.ranges not in RANGES:
-            raise ConfigError(f"ranges {self.ranges!r} are unknown; known are {', '.join(RANGES)}")
-        for name, bits in {**({} if self.bits is None else {"": self.bits}), **self.layer_bits}.items():
-            if type(bits) is not int or not _FEWEST_BITS <= bits <= _MOST_BITS:
-                of = f"layer {name!r}: " if name else ""
-                raise ConfigError(
-                    f"{of}weights of {bits} bits; use {_FEWEST_BITS} to {_MOST_BITS} (one bit needs training with a "
-                    "binary quantizer)"
-                )
-        if self.activations is not None and not 1 <= self.activations <= _MOST_BITS:
-            raise ConfigError(f"activations of {self.activations} bits; use 1 to {_MOST_BITS}")
-        if self.seed < 0:
-            raise ConfigError(f"seed {self.seed} is negative; use 0 or more")
-
-    def bits_of(self, name: str) -> int:
-        """Return the bits of a layer's weights."""
-        bits = self.layer_bits.get(name, self.bits)
-        if bits is None:
-            raise ConfigError(f"layer {name!r} has no bits: add it to the file of bits, or give --bits for the others")
-        return bits
 
 
 @dataclass(frozen=True)
@@ -96,6 +43,8 @@ class RoundedLayer:
         Mean squared error of its outputs on the calibration data, and with plain rounding of this layer alone.
     power : float
         Mean square of the outputs wanted.
+    zeros : float
+        Share of the weights that are zero.
     """
 
     name: str
@@ -103,6 +52,7 @@ class RoundedLayer:
     error: float
     nearest: float
     power: float
+    zeros: float
 
 
 def quantized(
@@ -134,21 +84,23 @@ def quantized(
     ModelError
         If the model has a layer that cannot be quantized, has quantizers already, or several inputs.
     ConfigError
-        If the calibration data do not fit.
+        If the calibration data do not fit, or a table has more entries than there are weights.
     """
     from fpgaq.frontend.flatten import flattened
     from fpgaq.frontend.supported import check_model
 
-    method = method_of(settings.method)
     original = flattened(model)
     check_model(original)
     _check_layers(original, settings)
     data = checked(calibration, tuple(original.inputs[0].shape[1:]), where)
-    choices = {name: Choice("int", settings.bits_of(name), settings.activations) for name in matrices(original)}
-    copy = requantized(original, choices, data, ranges=settings.ranges)
-    for index, name in enumerate(choices):
+    names = matrices(original)
+    grids = {name: _fitted(original.get_layer(name), settings) for name in names}
+    choices = {name: Choice("int", settings.bits_of(name), settings.activations) for name in names}
+    copy = requantized(original, choices, data, ranges=settings.range_rule)
+    relevance = {} if settings.price is None else relevances(original, names, data)
+    for index, name in enumerate(names):
         rng = np.random.default_rng([settings.seed, index])
-        done(_round(original, copy, name, data, method, rng, correct=settings.bias_correction))
+        done(_round(original, copy, name, data, grids[name], settings, relevance.get(name), rng))
     _require_on_grid(copy)
     return copy
 
@@ -181,24 +133,41 @@ def _check_layers(model: Any, settings: Settings) -> None:
             raise ModelError(f"layer {layer.name!r} has weights that are NaN or infinite; train the model again")
 
 
+def _fitted(layer: Any, settings: Settings) -> Grid:
+    """Return the grid of a layer's weights."""
+    try:
+        return settings.fit.grid(np.asarray(layer.get_weights()[0], np.float64), settings.bits_of(layer.name))
+    except ConfigError as error:
+        raise ConfigError(f"layer {layer.name!r}: {error}") from None
+
+
 def _round(
-    original: Any, copy: Any, name: str, data: Any, method: Method, rng: np.random.Generator, *, correct: bool
+    original: Any,
+    copy: Any,
+    name: str,
+    data: Any,
+    grid: Grid,
+    settings: Settings,
+    relevance: Real | None,
+    rng: np.random.Generator,
 ) -> RoundedLayer:
     """Round one layer of the copy; those before it are rounded already."""
     old, new = original.get_layer(name), copy.get_layer(name)
     kernel, *bias = old.get_weights()
     weights = as_matrix(old, kernel)
-    quantizer = kernel_quantizer(new)
-    grid = Grid(int(quantizer.bits), math.ldexp(1.0, int(quantizer.integer) + 1 - int(quantizer.bits)))
-    task = Reconstruction.of(weights, _rows(original, copy, name, data), biased=bool(bias) and correct)
-    rounded = method.round(task, grid, rng) * grid.step
+    biased = bool(bias) and settings.bias_correction
+    task = Reconstruction.of(weights, _rows(original, copy, name, data), biased=biased)
+    if relevance is not None and settings.price is not None:
+        task = replace(task, bit_price=prices(as_matrix(old, relevance), settings.price))
+    rounded = grid.values(method_of(settings.method).round(task, grid, rng))
+    set_kernel_quantizer(new, quantizer_of(grid))
     parameters = [as_kernel(old, rounded)]
     if bias:
-        wanted = bias[0] + correction(task, rounded) if correct else np.asarray(bias[0], np.float64)
+        wanted = bias[0] + correction(task, rounded) if biased else np.asarray(bias[0], np.float64)
         parameters.append(_rounded_bias(new, wanted, grid.bits))
     new.set_weights(parameters)
-    plain = task.error(grid.nearest(weights) * grid.step)
-    return RoundedLayer(name, grid, task.error(rounded), plain, task.power)
+    plain = task.error(grid.values(grid.nearest(weights)))
+    return RoundedLayer(name, grid, task.error(rounded), plain, task.power, float(np.mean(rounded == 0)))
 
 
 def _rows(original: Any, copy: Any, name: str, data: Any) -> Iterator[tuple[Real, Real]]:
@@ -214,9 +183,8 @@ def _rows(original: Any, copy: Any, name: str, data: Any) -> Iterator[tuple[Real
 
 def _rounded_bias(layer: Any, bias: Real, bits: int) -> Real:
     """Give a layer the quantizer that fits its new biases; return them rounded."""
-    quantizer = signed(bias, min(_MOST_BITS, max(_BIAS_BITS, bits + 4)))
-    layer.bias_quantizer = layer.bias_quantizer_internal = quantizer
-    layer.quantizers = [kernel_quantizer(layer), quantizer]
+    quantizer = signed(bias, min(_MOST_BIAS_BITS, max(_BIAS_BITS, bits + 4)))
+    set_bias_quantizer(layer, quantizer)
     found: Real = np.asarray(quantizer(bias.astype(np.float32)), np.float64)
     return found
 

@@ -34,6 +34,8 @@ class Reconstruction:
         Mean square of the outputs wanted, summed over them.
     shift : tuple of float arrays, shapes (groups, inputs) and (groups, outputs), or None
         Means of inputs and of outputs wanted, which were subtracted: a bias will make up for them. None without a bias.
+    bit_price : float array, shape (groups, inputs, outputs), or None
+        What telling a weight costs per bit, see `fpgaq.quantize.ptq.entropy`; None for methods that do not ask.
     """
 
     weights: Real
@@ -41,6 +43,7 @@ class Reconstruction:
     wanted: Real
     power: float
     shift: tuple[Real, Real] | None
+    bit_price: Real | None = None
 
     @classmethod
     def of(cls, weights: Real, batches: Iterable[tuple[Real, Real]], *, biased: bool) -> Reconstruction:
