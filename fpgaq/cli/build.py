@@ -12,6 +12,8 @@ from fpgaq.cli.options import (
     ActivationBits,
     ActivationPrecision,
     BiasCorrection,
+    BitBudget,
+    BitPolicy,
     BitPrice,
     ClockPeriod,
     CurvePrecision,
@@ -37,6 +39,7 @@ from fpgaq.cli.options import (
 from fpgaq.errors import ConfigError
 
 if TYPE_CHECKING:
+    from fpgaq.quantize.ptq.policy import Policy
     from fpgaq.quantize.ptq.settings import Settings
 
 OutputOption = Annotated[Optional[Path], typer.Option("--output", "-o", help="Folder to write to.")]  # noqa: UP045
@@ -113,6 +116,8 @@ def convert(
     calibration: Annotated[Optional[Path], typer.Option(help=".npy file with inputs for --quantize.")] = None,  # noqa: UP045
     bits: WeightBits = None,
     layer_bits: LayerBits = None,
+    policy: BitPolicy = None,
+    budget: BitBudget = None,
     activations: ActivationBits = 8,
     format: WeightFormat = None,
     bit_price: BitPrice = None,
@@ -126,17 +131,17 @@ def convert(
     def run() -> int:
         options = options_of(given)
         quiet_tensorflow()
-        settings = _quantization(given)
+        how = _quantization(given)
         if check_only:
             from fpgaq.check import check_loaded
 
-            return check_loaded(_loaded(given, settings), output.name, options, console())
+            return check_loaded(_loaded(given, how), output.name, options, console())
         from fpgaq.build import build_model
         from fpgaq.progress import Progress
 
         with Progress(console()) as progress:
             with progress.phase("load", "loading the model"):
-                loaded = _loaded(given, settings)
+                loaded = _loaded(given, how)
             report = build_model(loaded, output.name, options, output, progress)
         if quantize is not None:
             loaded.save(output / "quantized.keras")
@@ -145,10 +150,10 @@ def convert(
     guarded(ctx, run)
 
 
-def _quantization(given: dict[str, Any]) -> Settings | None:
+def _quantization(given: dict[str, Any]) -> tuple[Settings, Policy | None] | None:
     """Return how ``fpgaq convert`` quantizes the model first, None where it does not."""
     if given["quantize"] is None:
-        for name in ("calibration", "bits", "layer_bits", "format", "bit_price"):
+        for name in ("calibration", "bits", "layer_bits", "policy", "budget", "format", "bit_price"):
             if given[name] is not None:
                 raise ConfigError(f"--{name.replace('_', '-')} belongs to --quantize METHOD; give both, or none")
         return None
@@ -159,15 +164,15 @@ def _quantization(given: dict[str, Any]) -> Settings | None:
     return settings_of(given, given["quantize"])
 
 
-def _loaded(given: dict[str, Any], settings: Settings | None) -> Any:
+def _loaded(given: dict[str, Any], how: tuple[Settings, Policy | None] | None) -> Any:
     from fpgaq.frontend.load import load_model
 
     model = load_model(given["model"], given["weights"])
-    if settings is None:
+    if how is None:
         return model
     from fpgaq.quantize.ptq.command import quantize_loaded
 
-    return quantize_loaded(model, given["calibration"], settings, console())
+    return quantize_loaded(model, given["calibration"], *how, console())
 
 
 def _finish(report: dict[str, Any], folder: Path) -> int:

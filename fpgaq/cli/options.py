@@ -58,7 +58,21 @@ CurvePrecision = Annotated[int, typer.Option(help="Bits of tanh, sigmoid and cur
 StatePrecision = Annotated[str, typer.Option(help="Type of states of recurrent layers without quantizer.")]
 
 CalibrationFile = Annotated[Path, typer.Option(help=".npy file with inputs that quantization looks at; 500 or more.")]
-WeightBits = Annotated[Optional[int], typer.Option(help="Bits of weights, 2 to 16.")]  # noqa: UP045
+WeightBits = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option(help="Bits of weights, 2 to 16; with --policy the most on average."),
+]
+BitPolicy = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        metavar="NAME",
+        help="Choose the bits of every layer by a policy: kl, mse, hessian, ompq, lossy-coding-length.",
+    ),
+]
+BitBudget = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--budget", help="Budget of the policy instead of --bits, such as lut=5000."),
+]
 LayerBits = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option(help="YAML file with bits of weights by layer name, instead of --bits."),

@@ -11,6 +11,8 @@ from fpgaq.cli.common import app, console, guarded, quiet_tensorflow
 from fpgaq.cli.options import (
     ActivationBits,
     BiasCorrection,
+    BitBudget,
+    BitPolicy,
     BitPrice,
     CalibrationFile,
     LayerBits,
@@ -33,6 +35,8 @@ def quantize(
     ] = "attention-round",
     bits: WeightBits = None,
     layer_bits: LayerBits = None,
+    policy: BitPolicy = None,
+    budget: BitBudget = None,
     activations: ActivationBits = 8,
     format: WeightFormat = None,
     bit_price: BitPrice = None,

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fpgaq.errors import ConfigError
+from fpgaq.quantize.ptq.policy import Chosen, Policy
 from fpgaq.quantize.ptq.post_training import RoundedLayer, quantized
 from fpgaq.quantize.ptq.settings import Settings
 from fpgaq.stimuli import load_array
@@ -18,8 +19,8 @@ from fpgaq.stimuli import load_array
 _SUFFIXES = (".keras", ".h5", ".hdf5")
 
 
-def settings_of(given: Mapping[str, Any], method: str) -> Settings:
-    """Return the settings among the arguments of a command.
+def settings_of(given: Mapping[str, Any], method: str) -> tuple[Settings, Policy | None]:
+    """Return the settings among the arguments of a command, and the policy that chooses bits, if there is one.
 
     Raises
     ------
@@ -27,11 +28,18 @@ def settings_of(given: Mapping[str, Any], method: str) -> Settings:
         If one is wrong, or the file of bits is.
     """
     layer_bits = {} if given["layer_bits"] is None else _read_bits(given["layer_bits"])
-    if given["bits"] is None and not layer_bits:
+    bits, policy = given["bits"], None
+    if given["policy"] is not None:
+        if layer_bits:
+            raise ConfigError("--policy chooses the bits of every layer; leave --layer-bits out")
+        policy, bits = Policy(given["policy"], bits, given["budget"] or ""), None
+    elif given["budget"] is not None:
+        raise ConfigError("--budget belongs to --policy NAME; give both, or none")
+    elif bits is None and not layer_bits:
         raise ConfigError("quantization needs bits of weights: give --bits, --layer-bits FILE, or both")
-    return Settings(
+    settings = Settings(
         method=method,
-        bits=given["bits"],
+        bits=int(bits) if bits is not None and bits == int(bits) else bits,
         layer_bits=layer_bits,
         activations=given["activations"] or None,
         ranges=given["ranges"],
@@ -40,6 +48,7 @@ def settings_of(given: Mapping[str, Any], method: str) -> Settings:
         format=given["format"],
         bit_price=given["bit_price"],
     )
+    return settings, policy
 
 
 def _read_bits(path: Path) -> dict[str, int]:
@@ -52,13 +61,18 @@ def _read_bits(path: Path) -> dict[str, int]:
     return found
 
 
-def quantize_loaded(model: Any, calibration: Path, settings: Settings, console: Console) -> Any:
+def quantize_loaded(model: Any, calibration: Path, settings: Settings, policy: Policy | None, console: Console) -> Any:
     """Return the quantized model; print what rounding did to every layer."""
     data = load_array(calibration)
     if isinstance(data, dict):
         raise ConfigError(f"{calibration}: the model has one input; give a .npy file")
     layers: list[RoundedLayer] = []
-    found = quantized(model, data, settings, layers.append, where=str(calibration))
+
+    def tell(choice: Chosen) -> None:
+        bits = ", ".join(f"{name} {bits}" for name, bits in choice.bits.items())
+        console.print(f"bits: {bits}; {choice.average:.3g} on average, {choice.status}", highlight=False)
+
+    found = quantized(model, data, settings, layers.append, policy=policy, told=tell, where=str(calibration))
     _print(layers, settings, console)
     rounded = [layer.name for layer in found.layers if type(getattr(layer, "activation", None)).__name__ == _RECTIFIER]
     if settings.activations is not None:
@@ -71,14 +85,14 @@ _RECTIFIER = "quantized_relu"
 
 def quantize_file(model: Path, weights: Path | None, output: Path, given: Mapping[str, Any], console: Console) -> int:
     """Quantize a model file into another."""
-    settings = settings_of(given, given["method"])
+    settings, policy = settings_of(given, given["method"])
     if output.suffix not in _SUFFIXES:
         raise ConfigError(f"output {output}: suffix {output.suffix!r} is not one of {', '.join(_SUFFIXES)}")
     if not output.parent.is_dir():
         raise ConfigError(f"cannot write {output}: the folder {output.parent} does not exist; make it")
     from fpgaq.frontend.load import load_model
 
-    quantize_loaded(load_model(model, weights), given["calibration"], settings, console).save(output)
+    quantize_loaded(load_model(model, weights), given["calibration"], settings, policy, console).save(output)
     console.print(f"wrote {output}", highlight=False)
     return 0
 

@@ -16,6 +16,7 @@ from fpgaq.quantize.ptq.entropy import prices, relevances
 from fpgaq.quantize.ptq.exact import quantizer_of, set_bias_quantizer, set_kernel_quantizer
 from fpgaq.quantize.ptq.grid import Grid
 from fpgaq.quantize.ptq.patches import LAYERS, as_kernel, as_matrix, check_layout, rows_of
+from fpgaq.quantize.ptq.policy import Chosen, Policy, chosen
 from fpgaq.quantize.ptq.reconstruction import Reconstruction
 from fpgaq.quantize.ptq.registry import method_of
 from fpgaq.quantize.ptq.settings import Settings
@@ -61,6 +62,8 @@ def quantized(
     settings: Settings,
     done: Callable[[RoundedLayer], None] = lambda layer: None,
     *,
+    policy: Policy | None = None,
+    told: Callable[[Chosen], None] = lambda chosen: None,
     where: str = "calibration",
 ) -> Any:
     """Return a copy of a float model whose matrices and rectifiers have QKeras quantizers.
@@ -76,6 +79,10 @@ def quantized(
     settings : Settings
     done : callable
         Told of every layer when it is rounded.
+    policy : Policy or None
+        Chooses the bits of every layer, instead of those of the settings.
+    told : callable
+        Told what the policy chose.
     where : str
         What the calibration data are called in errors.
 
@@ -94,6 +101,10 @@ def quantized(
     _check_layers(original, settings)
     data = checked(calibration, tuple(original.inputs[0].shape[1:]), where)
     names = matrices(original)
+    if policy is not None:
+        choice = chosen(original, data, settings, policy)
+        told(choice)
+        settings = replace(settings, bits=None, layer_bits=choice.bits)
     grids = {name: _fitted(original.get_layer(name), settings) for name in names}
     choices = {name: Choice("int", settings.bits_of(name), settings.activations) for name in names}
     copy = requantized(original, choices, data, ranges=settings.range_rule)
