@@ -1,13 +1,14 @@
 # make demo     train and build designs/digits_mlp, with everything that needs
 # make test     lint, types and the whole test suite
 # make test-all the tests that are more of the same, too
+# make docs     the manual with its tutorials run, into build/site
 # make designs  trains and builds every example; about half an hour
 
 PYTHON ?= python3
 VENV   ?= .venv
 JOBS   ?= 2
 
-.PHONY: demo designs test test-all lint install clean
+.PHONY: demo designs docs test test-all lint install clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -15,6 +16,9 @@ demo: $(VENV)/.installed
 
 designs: $(VENV)/.installed
 	@set -e; for design in designs/*/; do $(VENV)/bin/fpgaq build $$design; done
+
+docs: $(VENV)/.installed
+	FPGAQ_RUN_TUTORIALS=true NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build
 
 test: lint
 	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadgroup

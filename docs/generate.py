@@ -1,4 +1,4 @@
-"""Writes options.md, quantizers.md and report.md from the code; run it after changing options, support or schema.
+"""Writes the pages that say what the code says; run it after changing options, formats, support, schema or commands.
 
 usage: python docs/generate.py
 """
@@ -10,9 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import typer.main
+from typer.cli import get_docs_for_click
+
 import fpgaq.report
+from fpgaq.cli import app
 from fpgaq.config import DesignConfig, LayerOptions, Options
 from fpgaq.frontend.quantizer_support import TABLE, Support
+from fpgaq.quantize import formats as weight_formats
+from fpgaq.quantize.formats import WeightFormat
 
 HERE = Path(__file__).parent
 
@@ -160,7 +166,81 @@ def _values(values: tuple[Any, ...]) -> str:
     return " or ".join(f"`{value}`" for value in values)
 
 
-FILES = {"options.md": options, "quantizers.md": quantizers, "report.md": report}
+def formats() -> str:
+    """Return the page with the codes of every number format."""
+    lines = ["# Number formats", "", *_FORMATS.strip().splitlines()]
+    for example in _EXAMPLES:
+        codes = example.table()
+        codes_of: dict[int, list[int]] = {}
+        for code, value in codes.items():
+            codes_of.setdefault(value, []).append(code)
+        text = (type(example).__doc__ or "").strip().splitlines()[0]
+        lines += [
+            "",
+            f"## {example.name}",
+            "",
+            f"{text} `{example}`: {example.bits} bits a weight, {len(example.levels)} different integers.",
+            "",
+            "| integer | " + " | ".join(str(value) for value in sorted(codes_of)) + " |",
+            "|---|" + "---|" * len(codes_of),
+            "| code | " + " | ".join(_codes(codes_of[v], example.bits) for v in sorted(codes_of)) + " |",
+        ]
+    lines += [
+        "",
+        "## Known and not built",
+        "",
+        *(f"* `{name}`: {why}." for name, why in weight_formats.REFUSED.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _codes(codes: list[int], bits: int) -> str:
+    return ", ".join(f"`{code:0{bits}b}`" for code in codes)
+
+
+_EXAMPLES: tuple[WeightFormat, ...] = (
+    weight_formats.Integer(3),
+    weight_formats.Binary(),
+    weight_formats.Ternary(),
+    weight_formats.TwoScaleTernary(2, 3),
+    weight_formats.PowerOfTwo(4),
+    weight_formats.PowerOfTwoNoZero(3, 4),
+    weight_formats.AdditivePowerOfTwo(4),
+    weight_formats.Codebook((0, -7, 3, 9), 2),
+    weight_formats.PiecewiseLinear(3, 4, 2),
+    weight_formats.Tapered(4),
+    weight_formats.MultiBinary((1, 2)),
+)
+
+_FORMATS = """
+A weight format is a set of integers with a code for each; the value of a weight is its integer times a scale of the
+layer, a power of two, or a factor per output channel behind the matrix. The golden model, the C++ and unrolled
+SystemVerilog know the integers only; what is stored in the ROM of a folded layer, and decoded there, are the codes.
+Which quantizer ends in which format is in [Quantizers](quantizers.md); what the forms of the hardware cost is in
+[Hardware](hardware.md).
+
+One example of each format follows. Codes and values are tested to be a bijection, and layers of every format are run
+through all gates.
+"""
+
+
+def command_line() -> str:
+    """Return the page of all commands and their options."""
+    text = get_docs_for_click(obj=typer.main.get_command(app), ctx=_context(), name="fpgaq", title="Command line")
+    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+
+
+def _context() -> typer.Context:
+    return typer.Context(typer.main.get_command(app), info_name="fpgaq")
+
+
+FILES = {
+    "cli.md": command_line,
+    "formats.md": formats,
+    "options.md": options,
+    "quantizers.md": quantizers,
+    "report.md": report,
+}
 
 if __name__ == "__main__":
     for name, text in FILES.items():

@@ -14,9 +14,3 @@ FILES = runpy.run_path(str(DOCS / "generate.py"))["FILES"]
 @pytest.mark.parametrize("name", sorted(FILES))
 def test_page_is_up_to_date(name: str) -> None:
     assert (DOCS / name).read_text() == FILES[name](), "run `python docs/generate.py`"
-
-
-def test_readme_names_every_page() -> None:
-    readme = (DOCS.parent / "README.md").read_text()
-    for page in DOCS.glob("*.md"):
-        assert f"docs/{page.name}" in readme
