@@ -88,8 +88,9 @@ def train(model: Any, x: np.ndarray, y: np.ndarray, epochs: int) -> None:
     """Train a model of scores of classes, always the same way."""
     import keras
 
+    from fpgaq.quantize.training.loss import last_activation
+
     keras.utils.set_random_seed(0)
-    from_logits = getattr(model.layers[-1], "activation", None) is not keras.activations.softmax
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=last_activation(model) != "softmax")
     model.compile(keras.optimizers.Adam(1e-3), loss)
     model.fit(x, y, epochs=epochs, batch_size=32, verbose=0)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fpgaq.errors import ModelError
 from fpgaq.quantize.requantize import Choice, free_kernels, matrices
+from fpgaq.quantize.training.loss import last_activation
 
 Real = NDArray[np.float64]
 
@@ -127,14 +128,6 @@ def accuracy_of_model(model: Any, data: Data) -> float:
 
 def _share_of_right(model: Any, outputs: Real, labels: NDArray[np.int64]) -> float:
     return float(np.mean(log_probabilities(model, outputs).argmax(axis=1) == labels))
-
-
-def last_activation(model: Any) -> str:
-    """Return the name of what the outputs went through last."""
-    last = model.layers[-1]
-    if type(last).__name__ == "Softmax":
-        return "softmax"
-    return str(getattr(getattr(last, "activation", None), "__name__", ""))
 
 
 def log_probabilities(model: Any, outputs: Any) -> Any:

@@ -34,16 +34,17 @@ def freeze(model: Any) -> Any:
     import keras
 
     from fpgaq.frontend.flatten import flattened
+    from fpgaq.quantize.quantizers.attachment import own_weights, trainable_quantizers
 
     flat = flattened(model)
     for layer in flat.layers:
         _check_exchanged(layer)
-    if not any(_quantizers(layer) for layer in flat.layers):
+    if not any(trainable_quantizers(layer) for layer in flat.layers):
         return model
     frozen: dict[str, dict[str, np.ndarray]] = {}
 
     def clone(layer: Any) -> Any:
-        if not _quantizers(layer):
+        if not trainable_quantizers(layer):
             return type(layer).from_config(layer.get_config())
         config, frozen[layer.name] = _fixed(layer)
         return type(layer).from_config(config)
@@ -56,26 +57,13 @@ def freeze(model: Any) -> Any:
     return copy
 
 
-def own_weights(layer: Any) -> list[np.ndarray]:
-    """Return the weights of a layer without the parameters of its quantizers."""
-    theirs = {id(v) for quantizer in _quantizers(layer) for v in quantizer.variables}
-    return [np.asarray(v.numpy()) for v in layer.weights if id(v) not in theirs]
-
-
-def _quantizers(layer: Any) -> list[Any]:
-    """Return every trainable quantizer in a layer."""
-    from fpgaq.quantize.quantizers import TrainableQuantizer
-
-    return [inner for inner in layer._flatten_layers() if isinstance(inner, TrainableQuantizer)]
-
-
 def _fixed(layer: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Return the configuration of a layer with fixed quantizers, and new values of its variables by name."""
     from fpgaq.quantize.quantizers import TrainableActivation
-    from fpgaq.quantize.quantizers.attachment import weight_quantizers
+    from fpgaq.quantize.quantizers.attachment import trainable_quantizers, weight_quantizers
 
     _check_finite(layer)
-    config, values, left = layer.get_config(), {}, {id(quantizer) for quantizer in _quantizers(layer)}
+    config, values, left = layer.get_config(), {}, {id(quantizer) for quantizer in trainable_quantizers(layer)}
     for argument, quantizer, variable in [] if _FOLDING in type(layer).__name__ else weight_quantizers(layer):
         try:
             integers, unit, stored_format = quantizer.stored(variable)
@@ -92,7 +80,7 @@ def _fixed(layer: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
             raise ModelError(f"layer {layer.name!r}: {activation}: {problem}") from None
         left.discard(id(activation))
     if left:
-        what = next(quantizer for quantizer in _quantizers(layer) if id(quantizer) in left)
+        what = next(quantizer for quantizer in trainable_quantizers(layer) if id(quantizer) in left)
         raise ModelError(
             f"layer {layer.name!r} ({type(layer).__name__}): {what} cannot be frozen there; trained quantizers are for "
             "kernels and activations of dense and convolutional layers without folded batch normalization"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -97,20 +98,59 @@ def requantized(
     ModelError
         If the model has no matrix, or a layer is named that has none.
     """
+    by_name = dict.fromkeys(matrices(model), choices) if isinstance(choices, Choice) else choices
+    makers = {name: _makers(choice, ranges) for name, choice in by_name.items()}
+    return exchanged(model, makers, calibration)
+
+
+@dataclass(frozen=True)
+class Makers:
+    """How the quantizers of a layer are made.
+
+    Parameters
+    ----------
+    kernel : callable
+        Returns the quantizer of the layer's kernel, given the layer and the kernel.
+    rectifier : callable or None
+        Returns the quantizer of the rectifier behind it, given what calibration data make of that; None leaves the
+        rectifier as it is.
+    """
+
+    kernel: Callable[[Any, Real], Any]
+    rectifier: Callable[[Real], Any] | None
+
+
+def exchanged(model: Any, makers: Mapping[str, Makers], calibration: NDArray[np.floating[Any]]) -> Any:
+    """Return a copy of a model with the quantizers that are made for it; trainable ones start from what they quantize.
+
+    Parameters
+    ----------
+    model : keras.Model
+    makers : mapping of Makers
+        By the name of a layer with a matrix; a rectifier follows the matrix in front of it.
+    calibration : float array, shape (samples, ...)
+
+    Raises
+    ------
+    ModelError
+        If the model has no matrix, or a layer is named that has none.
+    """
     import keras
+
+    from fpgaq.quantize.quantizers.attachment import adapt_quantizers, own_weights, set_own_weights
 
     names = matrices(model)
     if not names:
         raise ModelError(f"model {model.name!r} has no layer with a matrix: there is nothing to choose bits for")
-    by_name = dict.fromkeys(names, choices) if isinstance(choices, Choice) else dict(choices)
-    unknown = set(by_name) - set(names)
+    unknown = set(makers) - set(names)
     if unknown:
         raise ModelError(f"layer {sorted(unknown)[0]!r} has no matrix; layers with one are {', '.join(names)}")
-    current = _by_layer(model, by_name)
+    current = _by_layer(model, makers)
     levels = layer_outputs(model, [layer for layer in model.layers if _is_rounded(layer, current)], calibration)
-    copy = keras.models.clone_model(model, clone_function=_cloning(current, levels, ranges))
+    copy = keras.models.clone_model(model, clone_function=_cloning(current, levels))
     for layer, new in zip(model.layers, copy.layers, strict=True):
-        new.set_weights(layer.get_weights())
+        set_own_weights(new, own_weights(layer))
+        adapt_quantizers(new, levels.get(new.name))
     return copy
 
 
@@ -146,10 +186,10 @@ def kernel_quantizer(layer: Any) -> Any:
     return next(q for key in _KERNEL_QUANTIZERS if (q := getattr(layer, f"{key}_internal", None)))
 
 
-def _by_layer(model: Any, by_name: Mapping[str, Choice]) -> dict[str, Choice]:
-    """Return the choice of every layer with a matrix, and of every rectifier: that of the last matrix before it."""
-    found: dict[str, Choice] = {}
-    last: Choice | None = None
+def _by_layer(model: Any, by_name: Mapping[str, Makers]) -> dict[str, Makers]:
+    """Return the makers of every layer with a matrix, and of every rectifier: those of the last matrix before it."""
+    found: dict[str, Makers] = {}
+    last: Makers | None = None
     for layer in model.layers:
         if _matrix(layer):
             last = by_name.get(layer.name)
@@ -173,9 +213,9 @@ def _rectifies(layer: Any) -> bool:
     return name in ("relu", "quantized_relu") and (type(layer).__name__ in _ACTIVATIONS or _matrix(layer) is not None)
 
 
-def _is_rounded(layer: Any, choices: Mapping[str, Choice]) -> bool:
+def _is_rounded(layer: Any, makers: Mapping[str, Makers]) -> bool:
     """Whether a layer ends in a rectifier that gets a quantizer."""
-    return layer.name in choices and choices[layer.name].activations is not None and _rectifies(layer)
+    return layer.name in makers and makers[layer.name].rectifier is not None and _rectifies(layer)
 
 
 def layer_outputs(model: Any, layers: list[Any], calibration: NDArray[np.floating[Any]]) -> dict[str, Real]:
@@ -190,25 +230,27 @@ def layer_outputs(model: Any, layers: list[Any], calibration: NDArray[np.floatin
     return {layer.name: np.asarray(a, np.float64) for layer, a in zip(layers, arrays, strict=True)}
 
 
-def _cloning(choices: Mapping[str, Choice], levels: Mapping[str, Real], ranges: str) -> Callable[[Any], Any]:
-    """Return what clones a layer, with other quantizers where one was chosen."""
+def _cloning(makers: Mapping[str, Makers], levels: Mapping[str, Real]) -> Callable[[Any], Any]:
+    """Return what clones a layer, with other quantizers where some are made for it."""
     import qkeras
 
+    from fpgaq.quantize.quantizers.attachment import own_weights
+
     def clone(layer: Any) -> Any:
-        choice = choices.get(layer.name)
-        if choice is None or (layer.name not in levels and not _matrix(layer)):
+        maker = makers.get(layer.name)
+        if maker is None or (layer.name not in levels and not _matrix(layer)):
             return type(layer).from_config(layer.get_config())
         rectifier = None
-        if layer.name in levels and choice.activations is not None:
-            rectifier = _rectifier(levels[layer.name], choice.activations, ranges)
+        if layer.name in levels and maker.rectifier is not None:
+            rectifier = maker.rectifier(levels[layer.name])
         kind = _matrix(layer)
         if kind is None:
             return qkeras.QActivation(rectifier, name=layer.name)
         config = {k: v for k, v in layer.get_config().items() if not k.endswith(("_quantizer", "_range"))}
         config.pop("quantization_config", None)
-        kernel, *bias = layer.get_weights()
+        kernel, *bias = own_weights(layer)
         which = "depthwise_quantizer" if kind == "QDepthwiseConv2D" else "kernel_quantizer"
-        config[which] = _weights(kernel, choice)
+        config[which] = maker.kernel(layer, kernel)
         if bias:
             config["bias_quantizer"] = signed(bias[0], _BIAS_BITS)
         if rectifier is not None:
@@ -216,6 +258,13 @@ def _cloning(choices: Mapping[str, Choice], levels: Mapping[str, Real], ranges: 
         return getattr(qkeras, kind)(**config)
 
     return clone
+
+
+def _makers(choice: Choice, ranges: str) -> Makers:
+    """Return what makes the quantizers of a choice."""
+    bits = choice.activations
+    rectifier = None if bits is None else partial(_rectifier, bits=bits, ranges=ranges)
+    return Makers(lambda _, kernel: _weights(kernel, choice), rectifier)
 
 
 def _weights(kernel: Real, choice: Choice) -> Any:

@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
+import numpy as np
 import qkeras
 from qkeras.quantizers import get_quantizer
 
-from fpgaq.quantize.quantizers.trainable import TrainableWeights
+from fpgaq.quantize.quantizers.trainable import TrainableActivation, TrainableQuantizer, TrainableWeights
 
 #: The variable that each quantizer of a layer is for.
 VARIABLES = {
@@ -36,6 +37,36 @@ def weight_quantizers(layer: Any) -> Iterator[tuple[str, TrainableWeights, Any]]
         quantizer = getattr(layer, f"{argument}_internal", None)
         if isinstance(quantizer, TrainableWeights) and getattr(layer, variable, None) is not None:
             yield argument, quantizer, getattr(layer, variable)
+
+
+def trainable_quantizers(layer: Any) -> list[TrainableQuantizer]:
+    """Return every trainable quantizer in a layer."""
+    return [inner for inner in layer._flatten_layers() if isinstance(inner, TrainableQuantizer)]
+
+
+def _own_variables(layer: Any) -> list[Any]:
+    theirs = {id(variable) for quantizer in trainable_quantizers(layer) for variable in quantizer.variables}
+    return [variable for variable in layer.weights if id(variable) not in theirs]
+
+
+def own_weights(layer: Any) -> list[np.ndarray]:
+    """Return the weights of a layer without the parameters of its quantizers."""
+    return [variable.numpy() for variable in _own_variables(layer)]
+
+
+def set_own_weights(layer: Any, values: list[np.ndarray]) -> None:
+    """Set the weights of a layer but for the parameters of its quantizers."""
+    for variable, value in zip(_own_variables(layer), values, strict=True):
+        variable.assign(value)
+
+
+def adapt_quantizers(layer: Any, outputs: np.ndarray | None) -> None:
+    """Fit the trainable quantizers of a layer to its weights, and to what goes into that of its activation."""
+    for _, quantizer, variable in weight_quantizers(layer):
+        quantizer.adapt(variable.numpy())
+    activation = getattr(layer, "activation", None)
+    if isinstance(activation, TrainableActivation) and outputs is not None:
+        activation.adapt(outputs)
 
 
 def attach_quantizers() -> None:

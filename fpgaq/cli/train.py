@@ -1,0 +1,46 @@
+"""``fpgaq train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from fpgaq.cli.common import app, console, guarded, quiet_tensorflow
+from fpgaq.cli.options import WeightsFile
+
+
+@app.command()
+def train(
+    ctx: typer.Context,
+    model: Annotated[Path, typer.Argument(help="Trained model file, float or quantized.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Model file to write: .keras or .h5.")],
+    inputs: Annotated[Path, typer.Option(help=".npy file with inputs to train with.")],
+    targets: Annotated[Path, typer.Option(help=".npy file with their classes, or the values to return.")],
+    method: Annotated[str, typer.Option(help="How weights are quantized; an unknown name lists all.")],
+    bits: Annotated[int, typer.Option(help="Bits of weights.")],
+    activation_method: Annotated[
+        str, typer.Option(help="How rectifiers are quantized; an unknown name lists all.")
+    ] = "pact",
+    activations: Annotated[int, typer.Option(help="Bits of rectifiers; 0 leaves them as they are.")] = 4,
+    epochs: Annotated[int, typer.Option(help="Epochs of training.")] = 20,
+    batch: Annotated[int, typer.Option(help="Samples of a training step.")] = 64,
+    rate: Annotated[float, typer.Option(help="Learning rate of Adam at the start.")] = 1e-3,
+    progressive: Annotated[bool, typer.Option(help="Start from a model of one bit more.")] = False,
+    distill: Annotated[float, typer.Option(help="Share of the given model's outputs in the loss, 0 to 1.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Seed of the training.")] = 0,
+    test_inputs: Annotated[Optional[Path], typer.Option(help=".npy file with inputs to tell accuracy on.")] = None,  # noqa: UP045
+    test_targets: Annotated[Optional[Path], typer.Option(help=".npy file with their targets.")] = None,  # noqa: UP045
+    weights: WeightsFile = None,
+) -> None:
+    """Train a model with quantizers: the result is a QKeras model for the other commands, with fixed quantizers."""
+    given = dict(locals())
+
+    def run() -> int:
+        quiet_tensorflow()
+        from fpgaq.quantize.training.command import train_file
+
+        return train_file(given, console())
+
+    guarded(ctx, run)

@@ -1,0 +1,67 @@
+"""``fpgaq train``: files in, accuracy before and after, a model with fixed quantizers out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from fpgaq.errors import ConfigError
+from fpgaq.quantize.training.trainer import Settings
+from fpgaq.stimuli import load_array
+
+_SUFFIXES = (".keras", ".h5", ".hdf5")
+_SETTINGS = ("method", "bits", "activation_method", "epochs", "batch", "rate", "progressive", "distill", "seed")
+
+
+def train_file(given: Mapping[str, Any], console: Console) -> int:
+    """Train a model file into another.
+
+    Raises
+    ------
+    FpgaqError
+        If arguments, files or the model do not fit.
+    """
+    settings = Settings(activations=given["activations"] or None, **{name: given[name] for name in _SETTINGS})
+    output = given["output"]
+    if output.suffix not in _SUFFIXES:
+        raise ConfigError(f"output {output}: suffix {output.suffix!r} is not one of {', '.join(_SUFFIXES)}")
+    if not output.parent.is_dir():
+        raise ConfigError(f"cannot write {output}: the folder {output.parent} does not exist; make it")
+    if (given["test_inputs"] is None) != (given["test_targets"] is None):
+        raise ConfigError("--test-inputs and --test-targets belong together; give both, or none")
+    x, y = _array(given["inputs"]), _array(given["targets"])
+    tested = (x, y) if given["test_inputs"] is None else (_array(given["test_inputs"]), _array(given["test_targets"]))
+    on = "training data" if given["test_inputs"] is None else "test data"
+
+    from fpgaq.frontend.load import load_model
+    from fpgaq.quantize.freeze import freeze
+    from fpgaq.quantize.training.loss import objective_of
+    from fpgaq.quantize.training.trainer import checked, train
+
+    model = load_model(given["model"], given["weights"])
+    objective = objective_of(model, tested[1])
+    test_x, test_y = checked(model, *tested)
+    before = objective.figure(model, test_x, test_y)
+    console.print(f"{objective.measure} on {len(test_x)} {on}: {before:.4f} before", highlight=False)
+    trained = train(model, x, y, settings)
+    losses = trained.history["loss"]
+    console.print(f"loss {losses[0]:.4g} in the first epoch, {losses[-1]:.4g} in the last one", highlight=False)
+    if trained.diverged:
+        console.print(f"warning: {trained.diverged}; use a lower --rate", highlight=False)
+    frozen = freeze(trained.model)
+    after = objective.figure(frozen, test_x, test_y)
+    console.print(f"{objective.measure} on {len(test_x)} {on}: {after:.4f} after", highlight=False)
+    frozen.save(output)
+    console.print(f"wrote {output}", highlight=False)
+    return 0
+
+
+def _array(path: Path) -> np.ndarray:
+    found = load_array(path)
+    if isinstance(found, dict):
+        raise ConfigError(f"{path}: the model has one input and one output; give a .npy file")
+    return np.asarray(found)

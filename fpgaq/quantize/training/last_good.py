@@ -1,0 +1,34 @@
+"""Training that diverges stops, and the model goes back to where it was still good."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+
+class LastGood(keras.callbacks.Callback):
+    """Stops at a loss or a weight that is not finite, and restores the weights of the last epoch before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        #: What happened, None while all is well.
+        self.diverged: str | None = None
+        self._weights: list[np.ndarray] = []
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self._weights = self.model.get_weights()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if not np.isfinite((logs or {}).get("loss", 0.0)):
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        weights = self.model.get_weights()
+        if np.isfinite((logs or {}).get("loss", 0.0)) and all(np.isfinite(values).all() for values in weights):
+            self._weights = weights
+            return
+        self.model.stop_training = True
+        self.model.set_weights(self._weights)
+        self.diverged = f"training diverged in epoch {epoch + 1}; the weights are those from before it"

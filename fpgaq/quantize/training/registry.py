@@ -1,0 +1,192 @@
+"""Training systems by their names: what makes the quantizers of weights, and those of activations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgaq.errors import ConfigError
+from fpgaq.quantize.ranges import least_error, signed
+
+Real = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class System:
+    """A way to train weights or activations into few bits.
+
+    Parameters
+    ----------
+    name : str
+    bits : range
+        Bits that it is for.
+    make : callable
+        Returns a quantizer. Of weights: given bits, layer and kernel; of activations: given bits and what calibration
+        data make of the rectifier. Trainable ones are adapted to them afterwards.
+    summary : str
+        One line.
+    source : str
+        Where the method was published.
+    evidence : str
+        What the source of the implementation is known from.
+    rates : mapping
+        Learning rates of its parameters by name, as factors of that of the weights.
+    """
+
+    name: str
+    bits: range
+    make: Callable[..., Any]
+    summary: str
+    source: str = ""
+    evidence: str = "definition"
+    rates: Mapping[str, float] = field(default_factory=dict)
+
+    def check(self, bits: int) -> None:
+        """Refuse bits that the system does not have."""
+        if bits not in self.bits:
+            raise ConfigError(f"method {self.name!r} is for {self.bits[0]} to {self.bits[-1]} bits, not {bits}")
+
+
+def _uniform(bits: int, layer: Any, kernel: Real) -> Any:
+    return signed(kernel, bits)
+
+
+def _binary(bits: int, layer: Any, kernel: Real) -> Any:
+    from qkeras import binary
+
+    return binary(alpha="auto_po2")
+
+
+def _ternary(bits: int, layer: Any, kernel: Real) -> Any:
+    from fpgaq.quantize.quantizers import TernaryWeights
+
+    return TernaryWeights()
+
+
+def _of_bits(name: str, bits: int, layer: Any, kernel: Real) -> Any:
+    """Return a quantizer that is told its bits only."""
+    from fpgaq.quantize import quantizers
+
+    return getattr(quantizers, name)(bits)
+
+
+def _frequency_aware(mode: str, bits: int, layer: Any, kernel: Real) -> Any:
+    from fpgaq.quantize.quantizers import FrequencyAware
+
+    return FrequencyAware(bits, mode, depthwise="Depthwise" in type(layer).__name__)
+
+
+def _calibrated(bits: int, values: Real) -> Any:
+    from fpgaq.quantize.quantizers.steps import fixed_steps
+
+    return fixed_steps(bits, 2.0 ** (least_error(values, bits, 0) - bits))
+
+
+def _learned(name: str, bits: int, values: Real) -> Any:
+    from fpgaq.quantize import quantizers
+
+    return getattr(quantizers, name)(bits)
+
+
+_FAT = "arXiv 2102.07444"
+_FAT_RATES = {"transform": 0.5, "clip": 0.5}
+
+WEIGHTS = {
+    system.name: system
+    for system in (
+        System("uniform", range(2, 17), _uniform, "integers of one step, fixed before training"),
+        System("binary", range(1, 2), _binary, "signs times a power of two"),
+        System("twn", range(2, 3), _ternary, "-1, 0, +1 times a power of two", "arXiv 1605.04711", "the paper's rule"),
+        System(
+            "pot",
+            range(2, 6),
+            partial(_of_bits, "PowerOfTwo"),
+            "zero and powers of two, scaled by least squares",
+            "level set of FAT and APoT (arXiv 1909.13144)",
+            "level set from the reference codes; the scale is ours",
+        ),
+        System(
+            "apot",
+            range(3, 8),
+            partial(_of_bits, "AdditivePowerOfTwo"),
+            "sums of powers of two, scaled by least squares",
+            "arXiv 1909.13144",
+            "level set from the reference code; the scale is ours",
+        ),
+        System(
+            "fat",
+            range(2, 17),
+            partial(_frequency_aware, "uniform"),
+            "integers of filtered weights; transform and clip are trained",
+            _FAT,
+            "the reference code; steps are powers of two",
+            _FAT_RATES,
+        ),
+        System(
+            "fat-log",
+            range(2, 6),
+            partial(_frequency_aware, "log"),
+            "powers of two of filtered weights; transform and clip are trained",
+            _FAT,
+            "the reference code; the largest level is a power of two",
+            _FAT_RATES,
+        ),
+        System(
+            "dgms",
+            range(1, 7),
+            partial(_of_bits, "GaussianMixture"),
+            "shared values: means of a trained Gaussian mixture",
+            "arXiv 2112.15139",
+            "the reference code; in logarithms, and the table of 8 bits",
+        ),
+    )
+}
+ACTIVATIONS = {
+    system.name: system
+    for system in (
+        System("calibrated", range(1, 17), _calibrated, "equal steps, the range fixed before training"),
+        System(
+            "pact",
+            range(1, 17),
+            partial(_learned, "LearnedClip"),
+            "equal steps up to a trained limit",
+            "arXiv 1805.06085",
+            "the paper's rule; steps are powers of two",
+            {"clip": 2.5},
+        ),
+    )
+}
+
+
+def weight_system(name: str) -> System:
+    """Return a system of weights.
+
+    Raises
+    ------
+    ConfigError
+        If there is none of that name.
+    """
+    return _named("method", name, WEIGHTS)
+
+
+def activation_system(name: str) -> System:
+    """Return a system of activations.
+
+    Raises
+    ------
+    ConfigError
+        If there is none of that name.
+    """
+    return _named("activation method", name, ACTIVATIONS)
+
+
+def _named(what: str, name: str, systems: Mapping[str, System]) -> System:
+    if name not in systems:
+        known = ", ".join(f"{system.name} ({system.summary})" for system in systems.values())
+        raise ConfigError(f"{what} {name!r} is unknown; known are {known}")
+    return systems[name]

@@ -1,0 +1,202 @@
+"""The trainer: a trained float model becomes a quantized one that is trained further with ``model.fit``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from fpgaq.errors import ConfigError, ModelError
+from fpgaq.quantize.requantize import Makers, exchanged, matrices
+from fpgaq.quantize.training.loss import Objective, objective_of
+from fpgaq.quantize.training.registry import activation_system, weight_system
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a model is quantized and trained.
+
+    Parameters
+    ----------
+    method : str
+        System of the weights, one of `fpgaq.quantize.training.registry.WEIGHTS`.
+    bits : int
+        Of weights.
+    activation_method : str
+        System of the rectifiers, one of `fpgaq.quantize.training.registry.ACTIVATIONS`.
+    activations : int or None
+        Bits of rectifiers; None leaves them as they are.
+    epochs, batch : int
+    rate : float
+        Learning rate of Adam for the weights; it falls to zero by a cosine.
+    rates : mapping
+        Factors of the rate by the name of a parameter of a quantizer, instead of those of the systems.
+    progressive : bool
+        Whether a model of one bit more is trained first, whose weights this one starts from.
+    distill : float
+        How much the outputs of the model that was given count in the loss, 0 to 1.
+    seed : int
+    """
+
+    method: str
+    bits: int
+    activation_method: str = "pact"
+    activations: int | None = 4
+    epochs: int = 20
+    batch: int = 64
+    rate: float = 1e-3
+    rates: Mapping[str, float] = field(default_factory=dict)
+    progressive: bool = False
+    distill: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        weight_system(self.method).check(self.bits)
+        if self.activations is not None:
+            activation_system(self.activation_method).check(self.activations)
+        for name in ("epochs", "batch"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} {getattr(self, name)} must be at least 1")
+        if not (np.isfinite(self.rate) and self.rate > 0):
+            raise ConfigError(f"rate {self.rate} must be positive")
+        if not 0 <= self.distill <= 1:
+            raise ConfigError(f"distill {self.distill} must lie in 0..1")
+        if self.seed < 0:
+            raise ConfigError(f"seed {self.seed} is negative; use 0 or more")
+        if self.progressive and self.bits + 1 not in weight_system(self.method).bits:
+            raise ConfigError(
+                f"method {self.method!r} has no {self.bits + 1} bits to start from; leave progressive out"
+            )
+
+    def factors(self) -> dict[str, float]:
+        """Return the factors of the rate by the name of a parameter."""
+        found = dict(weight_system(self.method).rates)
+        if self.activations is not None:
+            found |= activation_system(self.activation_method).rates
+        return {**found, **self.rates}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training returns.
+
+    Parameters
+    ----------
+    model : keras.Model
+        With trainable quantizers; `fpgaq.freeze` fixes them.
+    history : dict
+        Loss of every epoch, as Keras reports it.
+    diverged : str or None
+        What happened where the loss became NaN; the model then has its last good weights.
+    """
+
+    model: Any
+    history: dict[str, list[float]]
+    diverged: str | None
+
+
+def train(model: Any, x: Any, y: Any, settings: Settings, *, callbacks: Sequence[Any] = ()) -> Trained:
+    """Quantize a trained model and train it further.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Trained, of one input and one output, float or with quantizers, which are replaced. It stays as it is.
+    x : float array, shape (samples, ...)
+    y : array
+        Class numbers, one a sample, or values of the outputs.
+    settings : Settings
+    callbacks : sequence of keras.callbacks.Callback
+
+    Raises
+    ------
+    ModelError
+        If the model has no matrix, or several inputs.
+    ConfigError
+        If data or settings do not fit.
+    """
+    import keras
+
+    from fpgaq.frontend.flatten import flattened
+
+    original = flattened(model)
+    x, y = checked(original, x, y)
+    objective = objective_of(original, y)
+    keras.utils.set_random_seed(settings.seed)
+    before = None
+    if settings.progressive:
+        wider = replace(settings, bits=settings.bits + 1)
+        before = _fitted(original, quantized(original, x, wider), x, y, objective, wider, callbacks)
+        if before.diverged:
+            return before
+    start = quantized(original, x, settings)
+    if before is not None:
+        from fpgaq.quantize.training.progressive import start_from
+
+        start_from(start, before.model)
+    return _fitted(original, start, x, y, objective, settings, callbacks)
+
+
+def quantized(model: Any, x: np.ndarray, settings: Settings) -> Any:
+    """Return the copy of a model that is trained: the quantizers of the settings, the weights of the model."""
+    weights, makers = weight_system(settings.method), {}
+    for name in matrices(model):
+        rectifier = None
+        if settings.activations is not None:
+            rectifier = partial(activation_system(settings.activation_method).make, settings.activations)
+        makers[name] = Makers(partial(weights.make, settings.bits), rectifier)
+    return exchanged(model, makers, x)
+
+
+def _fitted(
+    original: Any, model: Any, x: Any, y: Any, objective: Objective, settings: Settings, callbacks: Sequence[Any]
+) -> Trained:
+    import keras
+
+    from fpgaq.quantize.training.groups import GroupedAdam
+    from fpgaq.quantize.training.last_good import LastGood
+
+    steps = settings.epochs * -(-len(x) // settings.batch)
+    rate = keras.optimizers.schedules.CosineDecay(settings.rate, steps)
+    loss = objective.loss()
+    if settings.distill:
+        from fpgaq.quantize.training.distillation import DistillationLoss, targets
+
+        loss = DistillationLoss(objective.kind, objective.probabilities, settings.distill)
+        y = targets(original, x, y)
+    model.compile(GroupedAdam(settings.factors(), rate), loss)
+    good = LastGood()
+    history = model.fit(
+        x, y, epochs=settings.epochs, batch_size=settings.batch, verbose=0, callbacks=[good, *callbacks]
+    )
+    # Files of the model then need nothing of this package but its quantizers.
+    model.compile(keras.optimizers.Adam(settings.rate), objective.loss())
+    return Trained(model, history.history, good.diverged)
+
+
+def checked(model: Any, x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return data of a model as arrays.
+
+    Raises
+    ------
+    ModelError
+        If the model has several inputs.
+    ConfigError
+        If data do not fit the model, or each other.
+    """
+    if len(model.inputs) != 1:
+        raise ModelError(f"model {model.name!r} has {len(model.inputs)} inputs; training data are for one")
+    x, y, shape = np.asarray(x), np.asarray(y), tuple(model.inputs[0].shape[1:])
+    if x.dtype.kind not in "iubf" or y.dtype.kind not in "iubf":
+        raise ConfigError(f"inputs and targets are numbers, not {x.dtype} and {y.dtype}")
+    fits = x.ndim == len(shape) + 1 and all(want in (None, have) for want, have in zip(shape, x.shape[1:], strict=True))
+    if not fits:
+        raise ConfigError(f"inputs of shape {list(x.shape)} do not fit; expected {('samples', *shape)}")
+    if len(x) != len(y) or not len(x):
+        raise ConfigError(f"{len(y)} targets for {len(x)} inputs; give as many, and at least one")
+    if not np.isfinite(x).all():
+        raise ConfigError("inputs contain NaN or infinity")
+    return x.astype(np.float32), y
