@@ -1,24 +1,35 @@
 """Accuracy after quantization without training: ``python -m benchmarks.ptq --json FILE``.
 
-A float MLP 64-32-32-10 on scikit-learn's digits, weights of 4, 3 and 2 bits, rectifiers of 8 bits; 1200 training images
-are the calibration data, 597 others measure accuracy. ``--save`` writes the first network instead, ``--calibration``
-its data.
+A float MLP 64-32-32-10 on scikit-learn's digits, weights of 4, 3 and 2 bits in several formats, rectifiers of 8 bits;
+1200 training images are the calibration data, 597 others measure accuracy. ``--save`` writes the first network
+instead, ``--calibration`` its data.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fpgaq.quantize.ptq.fits import FITS
 from fpgaq.quantize.ptq.post_training import RoundedLayer, quantized
 from fpgaq.quantize.ptq.registry import METHODS
 from fpgaq.quantize.ptq.settings import Settings
 
 _BITS = (4, 3, 2)
+#: Methods and formats, in the method's own format if none is named.
+_WAYS = [
+    *((method, None) for method in METHODS),
+    ("nearest", "codebook"),
+    ("nearest", "pot"),
+    ("adaround", "codebook"),
+    ("adaround", "pot"),
+    ("adaround", "pwlq"),
+]
 
 
 def trained(seed: int) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray]:
@@ -48,15 +59,20 @@ def measured(seed: int) -> list[dict[str, Any]]:
         return 100 * float(np.mean(network.predict(x_test, verbose=0).argmax(1) == y_test))
 
     rows: list[dict[str, Any]] = [{"seed": seed, "method": "float", "accuracy": accuracy(model)}]
-    for bits in _BITS:
-        for method in METHODS:
-            for corrected in (False, True):
-                layers: list[RoundedLayer] = []
-                network = quantized(model, x, Settings(method, bits, {}, bias_correction=corrected), layers.append)
-                ratios = [layer.error / layer.nearest for layer in layers]
-                row = {"seed": seed, "method": method, "bits": bits, "bias_correction": corrected}
-                rows.append({**row, "accuracy": accuracy(network), "ratios": ratios})
-                print(rows[-1], flush=True)
+    for bits, (method, format_) in itertools.product(_BITS, _WAYS):
+        fit = FITS[format_ or METHODS[method].format or "int"]
+        if not fit.least <= bits <= fit.most:
+            continue
+        for corrected in (False, True):
+            layers: list[RoundedLayer] = []
+            settings = Settings(method, bits, {}, bias_correction=corrected, format=format_)
+            network = quantized(model, x, settings, layers.append)
+            row = {"seed": seed, "method": method, "format": fit.name, "bits": bits, "bias_correction": corrected}
+            ratios = [layer.error / layer.nearest for layer in layers]
+            shares = [100 * layer.error / layer.power for layer in layers]
+            zeros = [100 * layer.zeros for layer in layers]
+            rows.append({**row, "accuracy": accuracy(network), "ratios": ratios, "errors": shares, "zeros": zeros})
+            print(rows[-1], flush=True)
     return rows
 
 

@@ -24,6 +24,7 @@ from fpgaq.cli.options import (
     InputPrecision,
     LayerBits,
     RangeMethod,
+    Reconstruct,
     ReuseFactor,
     ScalePrecision,
     StatePrecision,
@@ -122,6 +123,7 @@ def convert(
     format: WeightFormat = None,
     bit_price: BitPrice = None,
     ranges: RangeMethod = None,
+    reconstruct: Reconstruct = "layer",
     bias_correction: BiasCorrection = True,
     check_only: CheckOnly = False,
 ) -> None:

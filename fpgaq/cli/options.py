@@ -90,6 +90,9 @@ RangeMethod = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option(help="How ranges of rectifiers are found: mse, max, percentile, kl, ema; cfws: kl, others: mse."),
 ]
+Reconstruct = Annotated[
+    str, typer.Option(metavar="layer|block", help="Round layer by layer, or tune the layers of blocks together then.")
+]
 BiasCorrection = Annotated[bool, typer.Option(help="Let biases take up the mean error of the outputs.")]
 
 

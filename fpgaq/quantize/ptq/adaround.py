@@ -18,7 +18,7 @@ from fpgaq.quantize.ptq.reconstruction import Reconstruction
 Real = NDArray[np.float64]
 
 #: Limits that the sigmoid is stretched to before it is cut off at 0 and 1.
-_LOW, _HIGH = -0.1, 1.1
+LOW, HIGH = -0.1, 1.1
 _REGULARIZER = 0.5
 _FIRST_POWER, _LAST_POWER = 20.0, 2.0
 _WARM_UP = 0.2
@@ -33,18 +33,18 @@ def adaround(task: Reconstruction, grid: Grid, rng: np.random.Generator) -> Real
     below = np.floor(positions)
     low, gap = grid.values(below), grid.values(below + 1) - grid.values(below)
     part = positions - below
-    logits = -np.log((_HIGH - _LOW) / (part - _LOW) - 1)
+    logits = -np.log((HIGH - LOW) / (part - LOW) - 1)
     adam = Adam()
     best = grid.nearest(task.weights)
     least = task.error(grid.values(best))
     unit = 1 / max(least, np.finfo(float).tiny)
     for iteration in range(1, _ITERATIONS + 1):
         soft = expit(logits)
-        wide = _LOW + (_HIGH - _LOW) * soft
+        wide = LOW + (HIGH - LOW) * soft
         up = np.clip(wide, 0, 1)
         slope = unit * gap * task.gradient(low + up * gap)
-        slope += _regularizer_slope(up, iteration / _ITERATIONS)
-        inner = np.where((wide > 0) & (wide < 1), (_HIGH - _LOW) * soft * (1 - soft), 0.0)
+        slope += regularizer_slope(up, iteration / _ITERATIONS)
+        inner = np.where((wide > 0) & (wide < 1), (HIGH - LOW) * soft * (1 - soft), 0.0)
         logits += adam.step(slope * inner, _RATE)
         if iteration % _EVERY == 0:
             places = grid.clipped(below + (logits >= 0))
@@ -54,7 +54,7 @@ def adaround(task: Reconstruction, grid: Grid, rng: np.random.Generator) -> Real
     return best
 
 
-def _regularizer_slope(up: Real, done: float) -> Real | float:
+def regularizer_slope(up: Real, done: float) -> Real | float:
     """Return the derivative of the mean of 1 - |2h - 1|^power; the power falls, so that at last all h are 0 or 1."""
     if done < _WARM_UP:
         return 0.0

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fpgaq.errors import ConfigError
+from fpgaq.quantize.ptq.blocks import TunedBlock
 from fpgaq.quantize.ptq.policy import Chosen, Policy
 from fpgaq.quantize.ptq.post_training import RoundedLayer, quantized
 from fpgaq.quantize.ptq.settings import Settings
@@ -45,6 +46,7 @@ def settings_of(given: Mapping[str, Any], method: str) -> tuple[Settings, Policy
         ranges=given["ranges"],
         bias_correction=given["bias_correction"],
         seed=given["seed"],
+        reconstruct=given["reconstruct"],
         format=given["format"],
         bit_price=given["bit_price"],
     )
@@ -72,8 +74,22 @@ def quantize_loaded(model: Any, calibration: Path, settings: Settings, policy: P
         bits = ", ".join(f"{name} {bits}" for name, bits in choice.bits.items())
         console.print(f"bits: {bits}; {choice.average:.3g} on average, {choice.status}", highlight=False)
 
-    found = quantized(model, data, settings, layers.append, policy=policy, told=tell, where=str(calibration))
+    blocks: list[TunedBlock] = []
+    found = quantized(
+        model,
+        data,
+        settings,
+        layers.append,
+        policy=policy,
+        told=tell,
+        tuned_block=blocks.append,
+        where=str(calibration),
+    )
     _print(layers, settings, console)
+    for block in blocks:
+        share = f" ({block.after / block.before:.2f} of it)" if block.before else ""
+        errors = f"squared error {block.before:.3g} behind the layers, {block.after:.3g} behind the block{share}"
+        console.print(f"block {', '.join(block.names)}: {errors}", highlight=False)
     rounded = [layer.name for layer in found.layers if type(getattr(layer, "activation", None)).__name__ == _RECTIFIER]
     if settings.activations is not None:
         console.print(f"rectifiers of {settings.activations} bits: {', '.join(rounded) or 'none'}", highlight=False)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fpgaq.errors import ConfigError, ModelError
 from fpgaq.quantize.ptq.bias_correction import correction
+from fpgaq.quantize.ptq.blocks import TunedBlock, tuned
 from fpgaq.quantize.ptq.calibration import checked
 from fpgaq.quantize.ptq.entropy import prices, relevances
 from fpgaq.quantize.ptq.exact import quantizer_of, set_bias_quantizer, set_kernel_quantizer
@@ -64,6 +65,7 @@ def quantized(
     *,
     policy: Policy | None = None,
     told: Callable[[Chosen], None] = lambda chosen: None,
+    tuned_block: Callable[[TunedBlock], None] = lambda block: None,
     where: str = "calibration",
 ) -> Any:
     """Return a copy of a float model whose matrices and rectifiers have QKeras quantizers.
@@ -83,6 +85,8 @@ def quantized(
         Chooses the bits of every layer, instead of those of the settings.
     told : callable
         Told what the policy chose.
+    tuned_block : callable
+        Told of every block when it is tuned.
     where : str
         What the calibration data are called in errors.
 
@@ -112,6 +116,9 @@ def quantized(
     for index, name in enumerate(names):
         rng = np.random.default_rng([settings.seed, index])
         done(_round(original, copy, name, data, grids[name], settings, relevance.get(name), rng))
+    if settings.reconstruct == "block":
+        for block in tuned(original, copy, grids, data, np.random.default_rng(settings.seed)):
+            tuned_block(block)
     _require_on_grid(copy)
     return copy
 

@@ -59,19 +59,19 @@ class Reconstruction:
         """
         groups, inputs, outputs = weights.shape
         products, wanted, power = np.zeros((groups, inputs, inputs)), np.zeros((groups, inputs, outputs)), 0.0
-        inputs_sum, outputs_sum, rows = np.zeros((groups, inputs)), np.zeros((groups, outputs)), 0
+        inputs_sum, outputs_sum, count = np.zeros((groups, inputs)), np.zeros((groups, outputs)), 0
         for quantized, original in batches:
             y = original @ weights
-            products += quantized.transpose(0, 2, 1) @ quantized
+            products += np.stack([rows.T @ rows for rows in quantized])  # BLAS knows that these are symmetric
             wanted += quantized.transpose(0, 2, 1) @ y
             power += float(np.sum(y * y))
             inputs_sum += quantized.sum(1)
             outputs_sum += y.sum(1)
-            rows += y.shape[1]
-        products, wanted, power = products / rows, wanted / rows, power / rows
+            count += y.shape[1]
+        products, wanted, power = products / count, wanted / count, power / count
         if not biased:
             return cls(weights, products, wanted, power, None)
-        x, y = inputs_sum / rows, outputs_sum / rows
+        x, y = inputs_sum / count, outputs_sum / count
         products = products - x[:, :, None] * x[:, None, :]
         wanted = wanted - x[:, :, None] * y[:, None, :]
         return cls(weights, products, wanted, power - float(np.sum(y * y)), (x, y))

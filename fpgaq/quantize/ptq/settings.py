@@ -35,6 +35,8 @@ class Settings:
     bias_correction : bool
         Whether biases take up the mean error of the outputs.
     seed : int
+    reconstruct : str
+        "layer", or "block" to tune the weights of several layers together behind that.
     format : str or None
         Of weights, one of `fpgaq.quantize.ptq.fits.FITS`; None for the method's, integers where it has none.
     bit_price : float or None
@@ -48,6 +50,7 @@ class Settings:
     ranges: str | None = None
     bias_correction: bool = True
     seed: int = 0
+    reconstruct: str = "layer"
     format: str | None = None
     bit_price: float | None = None
 
@@ -62,6 +65,8 @@ class Settings:
             raise ConfigError(f"activations of {self.activations} bits; use 1 to {_MOST_ACTIVATION_BITS}")
         if self.seed < 0:
             raise ConfigError(f"seed {self.seed} is negative; use 0 or more")
+        if self.reconstruct not in ("layer", "block"):
+            raise ConfigError(f"--reconstruct {self.reconstruct!r} is unknown; use layer or block")
         if self.bit_price is not None and not method.priced:
             raise ConfigError(f"method {self.method} asks for no price of a bit; leave --bit-price out, or use ecqx")
         if self.bit_price is not None and not 0 <= self.bit_price < float("inf"):
