@@ -160,6 +160,12 @@ class Design:
         )
         return Csim(self.folder / "hls", self.folder / "csim" / "libcsim.so", self.graph, traced)
 
+    def _built_csim(self) -> Csim:
+        library = self.csim_library
+        if not library.library.is_file():
+            library.build()
+        return library
+
     def _is_reshape_layer(self, layer: str) -> bool:
         node = self.graph.nodes[layer]
         return self.graph.operand(node.inputs[0]).shape != self.graph.operand(layer).shape
@@ -203,10 +209,7 @@ class Design:
 
     def csim(self, x: Any, *, raw: bool = False) -> Bundle:
         """Run the compiled C++; arguments and result as `golden`."""
-        library = self.csim_library
-        if not library.library.is_file():
-            library.build()
-        found = library.run(bundled(self._codes(x, raw)))
+        found = self._built_csim().run(bundled(self._codes(x, raw)))
         return self._values([found[output] for output in self.graph.outputs], raw)
 
     def rtl(self, x: Any, *, raw: bool = False) -> tuple[Bundle, int]:
@@ -336,11 +339,12 @@ class Design:
 
     def csim_gate(self, codes: Bundle) -> Gate:
         """Compiled C++ against golden."""
-        got = self.csim_library.run(codes)
+        library = self._built_csim()
+        got = library.run(codes)
 
         def locate(sample: int) -> Mismatch | None:
             one = rows(codes, sample, sample + 1)
-            return first_difference(self.csim_library.run(one, trace=True), self._trace(one), sample)
+            return first_difference(library.run(one, trace=True), self._trace(one), sample)
 
         return compare_outputs("csim_vs_golden", got, self._golden(codes), locate)
 

@@ -80,7 +80,6 @@ def test_every_execution_is_equal(tmp_path: Path) -> None:
     )
     options = {"input_precision": "fixed<5,2>", "layers": {"steps": {"reuse_factor": 2}}}
     design = fpgaq.convert(model, output=tmp_path / "net", **options)
-    design.csim_library.build()
     gates = design.check(stimuli(design, 150), raw=True)
     assert [(gate.samples, gate.mismatches) for gate in gates] == [(150, 0)] * 3
 
