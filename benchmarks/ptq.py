@@ -21,14 +21,17 @@ from fpgaq.quantize.ptq.registry import METHODS
 from fpgaq.quantize.ptq.settings import Settings
 
 _BITS = (4, 3, 2)
-#: Methods and formats, in the method's own format if none is named.
+#: Methods, formats (the method's own where none is named), and what is reconstructed.
 _WAYS = [
-    *((method, None) for method in METHODS),
-    ("nearest", "codebook"),
-    ("nearest", "pot"),
-    ("adaround", "codebook"),
-    ("adaround", "pot"),
-    ("adaround", "pwlq"),
+    *((method, None, "layer") for method in METHODS),
+    ("nearest", "codebook", "layer"),
+    ("nearest", "pot", "layer"),
+    ("adaround", "codebook", "layer"),
+    ("adaround", "pot", "layer"),
+    ("adaround", "pwlq", "layer"),
+    ("nearest", None, "block"),
+    ("adaround", None, "block"),
+    ("attention-round", None, "block"),
 ]
 
 
@@ -59,15 +62,16 @@ def measured(seed: int) -> list[dict[str, Any]]:
         return 100 * float(np.mean(network.predict(x_test, verbose=0).argmax(1) == y_test))
 
     rows: list[dict[str, Any]] = [{"seed": seed, "method": "float", "accuracy": accuracy(model)}]
-    for bits, (method, format_) in itertools.product(_BITS, _WAYS):
+    for bits, (method, format_, reconstruct) in itertools.product(_BITS, _WAYS):
         fit = FITS[format_ or METHODS[method].format or "int"]
         if not fit.least <= bits <= fit.most:
             continue
         for corrected in (False, True):
             layers: list[RoundedLayer] = []
-            settings = Settings(method, bits, {}, bias_correction=corrected, format=format_)
+            settings = Settings(method, bits, {}, bias_correction=corrected, format=format_, reconstruct=reconstruct)
             network = quantized(model, x, settings, layers.append)
-            row = {"seed": seed, "method": method, "format": fit.name, "bits": bits, "bias_correction": corrected}
+            row = {"seed": seed, "method": method, "format": fit.name, "reconstruct": reconstruct, "bits": bits}
+            row["bias_correction"] = corrected
             ratios = [layer.error / layer.nearest for layer in layers]
             shares = [100 * layer.error / layer.power for layer in layers]
             zeros = [100 * layer.zeros for layer in layers]
