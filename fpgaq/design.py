@@ -75,7 +75,7 @@ class Design:
     def __init__(self, graph: Graph, options: Options, folder: Path, origin: Origin | None = None) -> None:
         self.graph = graph
         self.options = options
-        self.folder = Path(folder)
+        self.folder = Path(folder).absolute()  # simulations run in folders of their own
         self.origin = origin
 
     @classmethod
@@ -160,9 +160,11 @@ class Design:
         )
         return Csim(self.folder / "hls", self.folder / "csim" / "libcsim.so", self.graph, traced)
 
+    @cached_property
     def _built_csim(self) -> Csim:
+        """The compiled C++, compiled: what an earlier conversion left in the same folder is of other sources."""
         library = self.csim_library
-        if not library.library.is_file():
+        if self.origin is not None or not library.library.is_file():
             library.build()
         return library
 
@@ -209,7 +211,7 @@ class Design:
 
     def csim(self, x: Any, *, raw: bool = False) -> Bundle:
         """Run the compiled C++; arguments and result as `golden`."""
-        found = self._built_csim().run(bundled(self._codes(x, raw)))
+        found = self._built_csim.run(bundled(self._codes(x, raw)))
         return self._values([found[output] for output in self.graph.outputs], raw)
 
     def rtl(self, x: Any, *, raw: bool = False) -> tuple[Bundle, int]:
@@ -339,7 +341,7 @@ class Design:
 
     def csim_gate(self, codes: Bundle) -> Gate:
         """Compiled C++ against golden."""
-        library = self._built_csim()
+        library = self._built_csim
         got = library.run(codes)
 
         def locate(sample: int) -> Mismatch | None:
