@@ -7,11 +7,15 @@ from fpgaq.quantize.quantizers.fixed_levels import FixedLevels
 from fpgaq.quantize.quantizers.frequency_aware import FrequencyAware
 from fpgaq.quantize.quantizers.gaussian_mixture import GaussianMixture
 from fpgaq.quantize.quantizers.learned_clip import LearnedClip
+from fpgaq.quantize.quantizers.learned_step import LearnedStep, LearnedStepWeights
+from fpgaq.quantize.quantizers.learned_thresholds import LearnedThresholds
 from fpgaq.quantize.quantizers.levels import AdditivePowerOfTwo, PiecewiseLinear, PowerOfTwo, Tapered
 from fpgaq.quantize.quantizers.multi_binary import MultiBinary
+from fpgaq.quantize.quantizers.searched_levels import SearchedLevels
 from fpgaq.quantize.quantizers.ternary import TernaryWeights, TwoScaleTernary
 from fpgaq.quantize.quantizers.threshold_levels import ThresholdLevels
 from fpgaq.quantize.quantizers.trainable import TrainableActivation, TrainableQuantizer, TrainableWeights
+from fpgaq.quantize.quantizers.trained_ternary import TrainedTernary
 
 attach_quantizers()
 
@@ -23,14 +27,19 @@ __all__ = [
     "FrequencyAware",
     "GaussianMixture",
     "LearnedClip",
+    "LearnedStep",
+    "LearnedStepWeights",
+    "LearnedThresholds",
     "MultiBinary",
     "PiecewiseLinear",
     "PowerOfTwo",
+    "SearchedLevels",
     "Tapered",
     "TernaryWeights",
     "ThresholdLevels",
     "TrainableActivation",
     "TrainableQuantizer",
     "TrainableWeights",
+    "TrainedTernary",
     "TwoScaleTernary",
 ]

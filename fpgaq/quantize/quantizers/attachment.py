@@ -1,7 +1,8 @@
-"""QKeras' layers with quantizers that have variables: two gaps of QKeras, closed for all of its layers in this place.
+"""QKeras' layers with quantizers that have variables: gaps of QKeras, closed for all of its layers in this place.
 
 * A layer makes its own variables in ``build``; those of its quantizers have to be made there too. Else they come into
   being with the first data, when optimizers and model files already know the variables of the model.
+* A clone is made from the configuration, in which QActivation has its quantizer itself: the clone would share it.
 * Keras saves what a layer holds under the name of the attribute. QKeras' layers hold a quantizer twice, as
   ``kernel_quantizer`` and ``kernel_quantizer_internal``; made from a file, the first one stays the dictionary of the
   file, so that the variables are looked for under another name than they were saved under. Here the quantizer is made
@@ -80,14 +81,18 @@ def attach_quantizers() -> None:
 
 def _with_quantizers(from_config: Callable[[type, dict[str, Any]], Any]) -> Callable[[type, dict[str, Any]], Any]:
     def made(cls: type, config: dict[str, Any]) -> Any:
-        quantizers = {
-            key: get_quantizer(value)
-            for key, value in config.items()
-            if key.endswith("_quantizer") and isinstance(value, dict)
-        }
-        return from_config(cls, {**config, **quantizers})
+        return from_config(cls, {key: _made(key, value) for key, value in config.items()})
 
     return made
+
+
+def _made(key: str, value: Any) -> Any:
+    """Return an entry of a configuration, or the quantizer that it describes."""
+    if key.endswith("_quantizer") and isinstance(value, dict):
+        return get_quantizer(value)
+    if isinstance(value, TrainableQuantizer):
+        return type(value).from_config(value.get_config())
+    return value
 
 
 def _building_quantizers(build: Callable[..., None]) -> Callable[..., None]:

@@ -18,6 +18,14 @@ def mean_where(x: Any, mask: Any) -> Any:
     return ops.sum(ops.abs(x) * mask) / ops.maximum(ops.sum(mask), 1.0)
 
 
+def two_scale_format(integers: np.ndarray) -> WeightFormat:
+    """Return the format of integers that are 0 or one magnitude on each side."""
+    plus, minus = int(max(integers.max(), 0)), int(max(-integers.min(), 0))
+    if plus == minus or not plus or not minus:  # one magnitude: a format with one is enough
+        return formats.Codebook((0, *sorted({plus, -minus} - {0})), 2)
+    return formats.TwoScaleTernary(minus, plus)
+
+
 @registered
 class TernaryWeights(FormatQuantizer):
     """-1, 0, +1 times a power of two: what exceeds 0.7 times the mean magnitude is kept (TWN).
@@ -86,10 +94,7 @@ class TwoScaleTernary(FormatQuantizer):
         return unit * (plus * sides[0] - minus * sides[1]), unit
 
     def format_of(self, x: Any, integers: np.ndarray) -> WeightFormat:
-        plus, minus = int(max(integers.max(), 0)), int(max(-integers.min(), 0))
-        if plus == minus or not plus or not minus:  # one magnitude: a format with one is enough
-            return formats.Codebook((0, *sorted({plus, -minus} - {0})), 2)
-        return formats.TwoScaleTernary(minus, plus)
+        return two_scale_format(integers)
 
     def get_config(self) -> dict[str, Any]:
         return {"threshold": self.threshold, "magnitude_bits": self.magnitude_bits}

@@ -25,7 +25,9 @@ class GroupedAdam(keras.optimizers.Adam):
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Move one variable."""
-        super().update_step(gradient, variable, learning_rate * self.factors.get(variable.name, 1.0))
+        # Keras' own variable: what a back end passes here may have another name.
+        name = self._trainable_variables[self._get_variable_index(variable)].name
+        super().update_step(gradient, variable, learning_rate * self.factors.get(name, 1.0))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""

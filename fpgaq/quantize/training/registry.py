@@ -68,6 +68,12 @@ def _ternary(bits: int, layer: Any, kernel: Real) -> Any:
     return TernaryWeights()
 
 
+def _trained_ternary(bits: int, layer: Any, kernel: Real) -> Any:
+    from fpgaq.quantize.quantizers import TrainedTernary
+
+    return TrainedTernary()
+
+
 def _of_bits(name: str, bits: int, layer: Any, kernel: Real) -> Any:
     """Return a quantizer that is told its bits only."""
     from fpgaq.quantize import quantizers
@@ -144,6 +150,31 @@ WEIGHTS = {
             "arXiv 2112.15139",
             "the reference code; in logarithms, and the table of 8 bits",
         ),
+        System(
+            "lsq",
+            range(2, 17),
+            partial(_of_bits, "LearnedStepWeights"),
+            "integers of a trained step",
+            "arXiv 1902.08153",
+            "the paper's rule; steps are powers of two",
+        ),
+        System(
+            "ttq",
+            range(2, 3),
+            _trained_ternary,
+            "-n, 0, +p with trained magnitudes",
+            "arXiv 1612.01064",
+            "the paper's rule; magnitudes are integers of a power of two",
+        ),
+        System(
+            "slb",
+            range(1, 5),
+            partial(_of_bits, "SearchedLevels"),
+            "every weight searches its level by trained scores",
+            "arXiv 2009.08695",
+            "reconstruction: the idea from the abstract; temperatures from trials, no batch normalization of states",
+            {"scores": 10.0},
+        ),
     )
 }
 ACTIVATIONS = {
@@ -158,6 +189,22 @@ ACTIVATIONS = {
             "arXiv 1805.06085",
             "the paper's rule; steps are powers of two",
             {"clip": 2.5},
+        ),
+        System(
+            "lsq",
+            range(1, 17),
+            partial(_learned, "LearnedStep"),
+            "equal steps of a trained size",
+            "arXiv 1902.08153",
+            "the paper's rule; steps are powers of two",
+        ),
+        System(
+            "n2uq",
+            range(1, 9),
+            partial(_learned, "LearnedThresholds"),
+            "trained thresholds, equal levels",
+            "arXiv 2111.14826",
+            "the reference code; steps are powers of two, and the scale of inputs is part of the thresholds",
         ),
     )
 }

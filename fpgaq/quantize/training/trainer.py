@@ -156,6 +156,7 @@ def _fitted(
 ) -> Trained:
     import keras
 
+    from fpgaq.quantize.training.annealing import Annealing
     from fpgaq.quantize.training.groups import GroupedAdam
     from fpgaq.quantize.training.last_good import LastGood
 
@@ -169,9 +170,8 @@ def _fitted(
         y = targets(original, x, y)
     model.compile(GroupedAdam(settings.factors(), rate), loss)
     good = LastGood()
-    history = model.fit(
-        x, y, epochs=settings.epochs, batch_size=settings.batch, verbose=0, callbacks=[good, *callbacks]
-    )
+    watching = [good, Annealing(settings.epochs), *callbacks]
+    history = model.fit(x, y, epochs=settings.epochs, batch_size=settings.batch, verbose=0, callbacks=watching)
     # Files of the model then need nothing of this package but its quantizers.
     model.compile(keras.optimizers.Adam(settings.rate), objective.loss())
     return Trained(model, history.history, good.diverged)
