@@ -107,8 +107,9 @@ def _shown(rows: Iterator[Row], table: Table, total: int, done: int, console: Co
 
 def _text(row: Row, table: Table) -> str:
     name = ", ".join(f"{key} {row[key]}" for key in table.keys)
-    found = row["error"] if row.get("error") else f"accuracy {row['accuracy']}, {row['lut']} LUT"
-    return f"{name}: {found}"
+    if row.get("error"):
+        return f"{name}: {row['error']}"
+    return f"{name}: accuracy {row['accuracy']}" + (f", {row['lut']} LUT" if "lut" in row else "")
 
 
 @contextlib.contextmanager

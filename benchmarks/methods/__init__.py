@@ -1,0 +1,1 @@
+"""Quantization methods side by side: accuracy over seeds, and what the hardware takes."""

@@ -1,0 +1,64 @@
+"""What is compared: a method at so many bits, on a network, with a seed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fpgaq.quantize.ptq import registry as rounding
+from fpgaq.quantize.training import registry as training
+
+#: Bits of activations, but where weights have 8, too.
+ACTIVATIONS = 4
+#: The method that others are paired with, at equal bits.
+BASELINE = "uniform"
+#: Trained activations, with uniform weights.
+_ACTIVATION_METHODS = [name for name in training.ACTIVATIONS if name not in ("calibrated", "pact")]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One network quantized by one method.
+
+    Parameters
+    ----------
+    network : str
+    method : str
+        ``float``; of training, of rounding behind ``ptq-``, or of activations behind ``uniform-``.
+    bits : int
+        Of weights; 32 of a float network.
+    activations : int
+    seed : int
+        Of the split of the data, the first weights and the method.
+    """
+
+    network: str
+    method: str
+    bits: int
+    activations: int
+    seed: int
+
+    def to_row(self) -> dict[str, str]:
+        """Return the columns that name it."""
+        return {field.name: str(getattr(self, field.name)) for field in dataclasses.fields(self)}
+
+
+def methods(bits: int) -> list[str]:
+    """Return what is compared at so many bits."""
+    trained = [name for name, system in training.WEIGHTS.items() if bits in system.bits]
+    rounded = [f"ptq-{name}" for name in rounding.METHODS if name != "stochastic"]
+    return [*trained, *rounded, *(f"{BASELINE}-{name}" for name in _ACTIVATION_METHODS)]
+
+
+def points(networks: Sequence[str], widths: Sequence[int], seeds: Sequence[int], only: Sequence[str]) -> list[Point]:
+    """Return all points, seed by seed; 8 bits for what is plain only."""
+    found = []
+    for seed in seeds:
+        for network in networks:
+            found.append(Point(network, "float", 32, 32, seed))
+            for bits in widths:
+                names = methods(bits) if bits < 8 else [BASELINE, "ptq-nearest"]
+                activations = ACTIVATIONS if bits < 8 else 8
+                found += [Point(network, name, bits, activations, seed) for name in names if not only or name in only]
+    return found
