@@ -111,6 +111,24 @@ def unsupported(name: str, kind: str) -> ModelError:
     )
 
 
+def require_model(model: Any) -> None:
+    """Refuse what is not a model of Keras with a graph of layers.
+
+    Raises
+    ------
+    ModelError
+        Saying what is expected.
+    """
+    import keras
+
+    if not isinstance(model, keras.Model):
+        raise ModelError(f"expected a keras.Model or the path of a model file, not {type(model).__name__}")
+    if not isinstance(model, keras.Sequential) and not hasattr(model, "_nodes_by_depth"):
+        raise ModelError(f"model {model.name!r} is a subclassed model; use Sequential or the functional API")
+    if not model.built:
+        raise ModelError(f"model {model.name!r} is not built; call it once or give it an Input")
+
+
 def check_model(model: Any) -> None:
     """Refuse a model that cannot be converted, before any work starts.
 
@@ -121,12 +139,7 @@ def check_model(model: Any) -> None:
     """
     import keras
 
-    if not isinstance(model, keras.Model):
-        raise ModelError(f"expected a keras.Model or the path of a model file, not {type(model).__name__}")
-    if not isinstance(model, keras.Sequential) and not hasattr(model, "_nodes_by_depth"):
-        raise ModelError(f"model {model.name!r} is a subclassed model; use Sequential or the functional API")
-    if not model.built:
-        raise ModelError(f"model {model.name!r} is not built; call it once or give it an Input")
+    require_model(model)
     calls = [node.operation for nodes in graph_of(model)._nodes_by_depth.values() for node in nodes]
     for layer in model.layers:
         if calls.count(layer) > 1:

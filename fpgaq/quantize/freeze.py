@@ -6,6 +6,7 @@ It is what conversion reads: `fpgaq.convert` freezes a model by itself.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ def freeze(model: Any) -> Any:
 
     Parameters
     ----------
-    model : keras.Model
+    model : keras.Model, str or Path
         It stays as it is, and shares nothing with the copy. A model without trained quantizers is returned itself.
 
     Raises
@@ -34,8 +35,13 @@ def freeze(model: Any) -> Any:
     import keras
 
     from fpgaq.frontend.flatten import flattened
+    from fpgaq.frontend.load import load_model
+    from fpgaq.frontend.supported import require_model
     from fpgaq.quantize.quantizers.attachment import own_weights, trainable_quantizers
 
+    if isinstance(model, (str, Path)):
+        model = load_model(Path(model))
+    require_model(model)
     flat = flattened(model)
     for layer in flat.layers:
         _check_exchanged(layer)
