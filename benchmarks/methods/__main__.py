@@ -28,7 +28,7 @@ def main() -> int:
     """Run what is missing; 0 when no point failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", nargs="*", choices=list(NETWORKS), default=list(NETWORKS))
-    parser.add_argument("--bits", nargs="+", type=int, default=[2, 3, 4, 8])
+    parser.add_argument("--bits", nargs="+", type=int, default=[1, 2, 3, 4, 8])
     parser.add_argument("--methods", nargs="+", default=[], help="all, if none is named")
     parser.add_argument("--seeds", type=int, default=5, help="seeds from 0")
     parser.add_argument("--built", type=int, default=1, help="seeds whose hardware is synthesized")

@@ -78,6 +78,7 @@ def _measured(model: Any, network: Network, data: Data, folder: Path, *, hardwar
     from fpgaq.conversion import lower
     from fpgaq.ir.ops import MatMul
     from fpgaq.stimuli import real_codes
+    from fpgaq.synth import synthesize
 
     options = make_options({"input_precision": network.input_precision})
     design = lower(fpgaq.freeze(model), "network", options, folder)
@@ -87,7 +88,7 @@ def _measured(model: Any, network: Network, data: Data, folder: Path, *, hardwar
     found = {"accuracy": f"{np.mean(scores.argmax(1) == data.y_test):.4f}", "zeros": f"{np.mean(weights == 0):.4f}"}
     if hardware:
         design.write_hardware()
-        total = design.synth(jobs=1).total
+        total = synthesize(design.sources, design.name, [], family=options.family, work=folder / "synth", jobs=1).total
         found |= {name: str(getattr(total, name)) for name in ("lut", "ff", "dsp", "bram18")}
         found |= {"latency": str(design.hardware.latency), "ii": str(design.hardware.ii)}
     return found

@@ -47,17 +47,20 @@ class Point:
 def methods(bits: int) -> list[str]:
     """Return what is compared at so many bits."""
     trained = [name for name, system in training.WEIGHTS.items() if bits in system.bits]
+    if bits not in training.WEIGHTS[BASELINE].bits:
+        return trained
     rounded = [f"ptq-{name}" for name in rounding.METHODS if name != "stochastic"]
     return [*trained, *rounded, *(f"{BASELINE}-{name}" for name in _ACTIVATION_METHODS)]
 
 
 def points(networks: Sequence[str], widths: Sequence[int], seeds: Sequence[int], only: Sequence[str]) -> list[Point]:
-    """Return all points, seed by seed; 8 bits for what is plain only."""
+    """Return all points, seed by seed."""
     found = []
     for seed in seeds:
         for network in networks:
             found.append(Point(network, "float", 32, 32, seed))
             for bits in widths:
+                # 8 bits for what is plain only.
                 names = methods(bits) if bits < 8 else [BASELINE, "ptq-nearest"]
                 activations = ACTIVATIONS if bits < 8 else 8
                 found += [Point(network, name, bits, activations, seed) for name in names if not only or name in only]
