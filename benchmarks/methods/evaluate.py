@@ -84,7 +84,7 @@ def _measured(model: Any, network: Network, data: Data, folder: Path, *, hardwar
     design = lower(fpgaq.freeze(model), "network", options, folder)
     codes = real_codes(design.graph, data.x_test, "test data")
     scores = np.asarray(design.golden(codes, raw=True)).reshape(len(data.x_test), -1)
-    weights = np.concatenate([n.weights.ravel() for n in design.graph.nodes.values() if isinstance(n, MatMul)])
+    weights = np.concatenate([n.weight.ravel() for n in design.graph.nodes.values() if isinstance(n, MatMul)])
     found = {"accuracy": f"{np.mean(scores.argmax(1) == data.y_test):.4f}", "zeros": f"{np.mean(weights == 0):.4f}"}
     if hardware:
         design.write_hardware()
