@@ -126,6 +126,7 @@ def test_example_designs_build_and_prove(name: str, trained: Trained, tmp_path: 
         assert said.startswith(wanted)
 
 
+@pytest.mark.extended
 def test_closed_gates_cost_less_than_a_point(trained: Trained) -> None:
     """Of the gated digits and their twin; what the training wrote is what the models do."""
     import keras

@@ -25,7 +25,7 @@ def codes(design: Design, samples: int = 150) -> list[np.ndarray] | np.ndarray:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [*range(2), *(pytest.param(k, marks=pytest.mark.extended) for k in range(2, 8))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.extended) for k in range(1, 8))])
 def test_random_dags(seed: int, tmp_path: Path) -> None:
     """Values, stalls at all outputs and at one, a reset in mid-stream, latency and II of every output."""
     design = written(random_dag(seed), tmp_path)

@@ -70,7 +70,7 @@ def synthesized(graph: Graph, folder: Path) -> tuple[Design, Netlist]:
     return design, netlist(design.sources, design.name, work=folder / "synth")
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_unrolled(tmp_path: Path) -> None:
     """Equal to golden, with stalls and a reset; then one flipped bit of one LUT."""
     design, made = synthesized(layer("flat", 3, 1), tmp_path)

@@ -98,6 +98,7 @@ def test_fast_costs_are_corrected_where_the_full_ones_are_known(folder: Path) ->
                 assert np.abs(layer - told).max() <= (0.4 * layer.max() if name == "lut" else 0), name
 
 
+@pytest.mark.extended
 def test_one_budget_of_bits_over_activations(folder: Path, tmp_path: Path) -> None:
     """Without a build; the bits of weights are exactly those of the choice, and a folder of a search is replaced."""
     output = tmp_path / "out"

@@ -44,8 +44,12 @@ FOLDED = {
 
 @pytest.mark.parametrize(
     ("shapes", "precision", "folded"),
-    [([IMAGE], "fixed<6,2>", FOLDED), ([SERIES, PIXEL], "ufixed<7,1>", {"valid_1_0": 6, "padding_1_1": 8})],
-    ids=["images", "series"],
+    [
+        pytest.param([IMAGE], "fixed<6,2>", FOLDED, id="images"),
+        pytest.param(
+            [SERIES, PIXEL], "ufixed<7,1>", {"valid_1_0": 6, "padding_1_1": 8}, id="series", marks=pytest.mark.extended
+        ),
+    ],
 )
 def test_every_layer_equals_the_golden_model(
     tmp_path: Path, shapes: list[tuple[int, ...]], precision: str, folded: dict[str, int]

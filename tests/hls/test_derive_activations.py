@@ -131,6 +131,7 @@ def test_long_slopes_get_short_inputs() -> None:
     assert lowered(model, activation_precision=8).graph.nodes["fc"].type.width > 8
 
 
+@pytest.mark.extended
 def test_a_curve_and_a_limit_between_matrices(tmp_path: Path) -> None:
     design = compiled(
         sequential(

@@ -85,7 +85,7 @@ def test_every_mode_of_a_cast_behind_a_matrix(tmp_path: Path) -> None:
     run([matrix_and_cast(k) for k in range(28)], tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_chains_of_everything_at_a_fast_clock(tmp_path: Path) -> None:
     graphs = [several_layers(k) for k in range(28)]
     constant = [g.name for g in graphs if np.array_equal(*g.bounds[g.outputs[0]])]

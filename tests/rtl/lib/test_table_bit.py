@@ -54,7 +54,7 @@ def bodies() -> dict[str, list[Path]]:
     return {"portable": [LIBRARY / "table_bit.sv"], "xilinx": [mapped, *cell_models("xc7")]}
 
 
-@pytest.mark.parametrize("body", bodies())
+@pytest.mark.parametrize("body", [pytest.param("portable", marks=pytest.mark.extended), "xilinx"])
 def test_equals_its_table(body: str, tmp_path: Path) -> None:
     assert wrong_bits([every_table(tmp_path / "every_table.sv"), *bodies()[body]], tmp_path / "sim") == []
 
