@@ -19,6 +19,7 @@ from fpgaq.config import DesignConfig, LayerOptions, Options
 from fpgaq.frontend.quantizer_support import TABLE, Support
 from fpgaq.quantize import formats as weight_formats
 from fpgaq.quantize.formats import WeightFormat
+from fpgaq.quantize.literature import SYSTEMS, Way
 
 HERE = Path(__file__).parent
 
@@ -224,6 +225,38 @@ through all gates.
 """
 
 
+def methods() -> str:
+    """Return the page of the systems of the literature."""
+    lines = ["# Methods of the literature", "", *_METHODS.strip().splitlines()]
+    for kind in dict.fromkeys(entry.kind for entry in SYSTEMS):
+        rows = [entry for entry in SYSTEMS if entry.kind == kind]
+        lines += [
+            "",
+            f"## {kind.capitalize()}",
+            "",
+            "| system | status | idea | asked for by | remark |",
+            "|---|---|---|---|---|",
+        ]
+        lines += [
+            f"| {entry.name}{', ' if entry.source else ''}{entry.source} | {entry.status} | {entry.idea} "
+            f"| {'<br>'.join(_asked(way) for way in entry.ways)} | {entry.remark} |"
+            for entry in rows
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _asked(way: Way) -> str:
+    return way.text if way.command == "model" else f"`{way.command} {way.text}`"
+
+
+_METHODS = """
+What became of the quantization systems that fpgaq was held against; `fpgaq methods` prints the same list, with whole
+commands and `--json`. `works`: every way of the row is run by the tests on a small network, whose hardware equals the
+golden model and frozen Keras. It says nothing about accuracies that papers report. `adapter`: what a system leads to
+is taken, its training is not here. A *reconstruction* is made from the idea, since the paper's text was not at hand.
+"""
+
+
 def command_line() -> str:
     """Return the page of all commands and their options."""
     text = get_docs_for_click(obj=typer.main.get_command(app), ctx=_context(), name="fpgaq", title="Command line")
@@ -237,6 +270,7 @@ def _context() -> typer.Context:
 FILES = {
     "cli.md": command_line,
     "formats.md": formats,
+    "methods.md": methods,
     "options.md": options,
     "quantizers.md": quantizers,
     "report.md": report,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fpgaq.cli import build, cost, explore, quantize, repeat, train  # noqa: F401  registers their commands
+from fpgaq.cli import build, cost, explore, methods, quantize, repeat, train  # noqa: F401  registers their commands
 from fpgaq.cli.common import app
 
 

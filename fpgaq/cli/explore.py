@@ -69,7 +69,8 @@ def search(
     activations: Annotated[str, typer.Option(help="Bits of activations; one is chosen for all layers.")] = "4",
     formats: Annotated[str, typer.Option(help="Formats to choose from: int, pot, ternary, binary.")] = "int",
     policy: Annotated[
-        str, typer.Option(help="Damage of a choice: kl, ce, mse, fisher, hessian, ompq, lossy-coding-length.")
+        str,
+        typer.Option(help="Damage of a choice: kl, ce, mse, fisher, hessian, nuclear-norm, ompq, lossy-coding-length."),
     ] = "kl",
     solver: Annotated[
         str, typer.Option(help="milp, dp (one budget), greedy; or a search: anneal, reinforce, evolution.")

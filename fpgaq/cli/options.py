@@ -66,7 +66,7 @@ BitPolicy = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option(
         metavar="NAME",
-        help="Choose the bits of every layer by a policy: kl, mse, hessian, ompq, lossy-coding-length.",
+        help="Choose the bits of every layer by a policy: kl, mse, hessian, nuclear-norm, ompq, lossy-coding-length.",
     ),
 ]
 BitBudget = Annotated[

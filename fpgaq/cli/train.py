@@ -29,6 +29,13 @@ def train(
     rate: Annotated[float, typer.Option(help="Learning rate of Adam at the start.")] = 1e-3,
     progressive: Annotated[bool, typer.Option(help="Start from a model of one bit more.")] = False,
     distill: Annotated[float, typer.Option(help="Share of the given model's outputs in the loss, 0 to 1.")] = 0.0,
+    gradient_l1: Annotated[
+        float, typer.Option("--gradient-l1", help="How much the l1 norms of the gradients count in the loss.")
+    ] = 0.0,
+    more_bits: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="6,4", help="Write the trained model with other bits of weights, too: Q_6bit.keras ..."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the training.")] = 0,
     test_inputs: Annotated[Optional[Path], typer.Option(help=".npy file with inputs to tell accuracy on.")] = None,  # noqa: UP045
     test_targets: Annotated[Optional[Path], typer.Option(help=".npy file with their targets.")] = None,  # noqa: UP045

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fpgaq.explore.network import Network
 from fpgaq.explore.policies.coding_length import coding_length
 from fpgaq.explore.policies.curvature import fisher, hessian
+from fpgaq.explore.policies.nuclear_norm import nuclear_norm
 from fpgaq.explore.policies.ompq import ompq
 from fpgaq.explore.policies.sensitivity import cross_entropy, divergence
 from fpgaq.explore.policies.weight_error import weight_error
@@ -24,6 +25,7 @@ POLICIES: dict[str, Callable[[Network], Tables]] = {
     "mse": weight_error,
     "fisher": fisher,
     "hessian": hessian,
+    "nuclear-norm": nuclear_norm,
     "ompq": ompq,
     "lossy-coding-length": coding_length,
 }

@@ -93,12 +93,15 @@ def tuned(
     import keras
 
     free = free_kernels(copy)
-    wanted_model = {name: tensor for (_, tensor, names) in blocks(original) for name in names}
+    # A sequential model from a file has called its first layer twice: a clone's tensors follow one another.
+    floating = keras.models.clone_model(original)
+    floating.set_weights(original.get_weights())
+    wanted_model = {name: tensor for (_, tensor, names) in blocks(floating) for name in names}
     for start, end, names in blocks(free):
         if len(names) < 2:
             continue
         inputs = keras.Model(free.inputs, start).predict(data, verbose=0) if start is not free.inputs[0] else data
-        wanted = keras.Model(original.inputs, wanted_model[names[0]]).predict(data, verbose=0)
+        wanted = keras.Model(floating.inputs, wanted_model[names[0]]).predict(data, verbose=0)
         block = _Block(keras.Model(start, end), [free.get_layer(name) for name in names], inputs, wanted)
         floats = [np.asarray(original.get_layer(name).get_weights()[0], np.float64) for name in names]
         before = block.error()

@@ -139,6 +139,13 @@ def power_of_two(x: Any) -> Any:
     return ops.cast(positive, "float32") / ops.cast(negative, "float32")
 
 
+def holding(x: Any) -> Any:
+    """Return the least power of two that is not below a number; of tiny ones 2**-24."""
+    x = ops.maximum(x, 2.0**-24)
+    next_to = power_of_two(x)
+    return ops.where(next_to < x, 2 * next_to, next_to)
+
+
 def fitted_unit(x: Any, levels: Any) -> Any:
     """Return the power of two by which levels fit a tensor best: least squares, alternating with the projection."""
     top = float(np.max(np.abs(levels)))

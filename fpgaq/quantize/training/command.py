@@ -10,11 +10,15 @@ import numpy as np
 from rich.console import Console
 
 from fpgaq.errors import ConfigError
+from fpgaq.explore.points import numbers
+from fpgaq.quantize.training.registry import weight_system
 from fpgaq.quantize.training.trainer import Settings
 from fpgaq.stimuli import load_array
 
 _SUFFIXES = (".keras", ".h5", ".hdf5")
-_SETTINGS = ("method", "bits", "activation_method", "epochs", "batch", "rate", "progressive", "distill", "seed")
+_SETTINGS = (
+    "method", "bits", "activation_method", "epochs", "batch", "rate", "progressive", "distill", "gradient_l1", "seed",
+)  # fmt: skip
 
 
 def train_file(given: Mapping[str, Any], console: Console) -> int:
@@ -26,6 +30,7 @@ def train_file(given: Mapping[str, Any], console: Console) -> int:
         If arguments, files or the model do not fit.
     """
     settings = Settings(activations=given["activations"] or None, **{name: given[name] for name in _SETTINGS})
+    others = _others(given["more_bits"], settings)
     output = given["output"]
     if output.suffix not in _SUFFIXES:
         raise ConfigError(f"output {output}: suffix {output.suffix!r} is not one of {', '.join(_SUFFIXES)}")
@@ -40,6 +45,7 @@ def train_file(given: Mapping[str, Any], console: Console) -> int:
     from fpgaq.frontend.load import load_model
     from fpgaq.quantize.freeze import freeze
     from fpgaq.quantize.training.loss import objective_of
+    from fpgaq.quantize.training.switching import at_bits
     from fpgaq.quantize.training.trainer import checked, train
 
     model = load_model(given["model"], given["weights"])
@@ -52,12 +58,30 @@ def train_file(given: Mapping[str, Any], console: Console) -> int:
     console.print(f"loss {losses[0]:.4g} in the first epoch, {losses[-1]:.4g} in the last one", highlight=False)
     if trained.diverged:
         console.print(f"warning: {trained.diverged}; use a lower --rate", highlight=False)
-    frozen = freeze(trained.model)
-    after = objective.figure(frozen, test_x, test_y)
-    console.print(f"{objective.measure} on {len(test_x)} {on}: {after:.4f} after", highlight=False)
-    frozen.save(output)
-    console.print(f"wrote {output}", highlight=False)
+    exports = {output: trained.model}
+    for bits in others:
+        switched = at_bits(model, trained.model, x, settings, bits)
+        exports[output.with_stem(f"{output.stem}_{bits}bit")] = switched
+    for path, export in exports.items():
+        frozen = freeze(export)
+        after = objective.figure(frozen, test_x, test_y)
+        of = "" if path == output else f", {path.name}"
+        console.print(f"{objective.measure} on {len(test_x)} {on}: {after:.4f} after{of}", highlight=False)
+        frozen.save(path)
+        console.print(f"wrote {path}", highlight=False)
     return 0
+
+
+def _others(given: str | None, settings: Settings) -> list[int]:
+    """Return the bits of further exports."""
+    if given is None:
+        return []
+    found = numbers(given, "--more-bits")
+    for bits in found:
+        weight_system(settings.method).check(bits)
+    if settings.bits in found:
+        raise ConfigError(f"--more-bits {given} has the {settings.bits} of --bits; name only others")
+    return found
 
 
 def _array(path: Path) -> np.ndarray:

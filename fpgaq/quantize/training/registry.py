@@ -99,6 +99,18 @@ def _learned(name: str, bits: int, values: Real) -> Any:
     return getattr(quantizers, name)(bits)
 
 
+def _two_steps(bits: int, values: Real) -> Any:
+    from fpgaq.quantize.quantizers import TwoSteps
+
+    return TwoSteps()
+
+
+def _running(hindsight: bool, bits: int, values: Real) -> Any:
+    from fpgaq.quantize.quantizers import RunningRange
+
+    return RunningRange(bits, hindsight=hindsight)
+
+
 _FAT = "arXiv 2102.07444"
 _FAT_RATES = {"transform": 0.5, "clip": 0.5}
 
@@ -175,6 +187,38 @@ WEIGHTS = {
             "reconstruction: the idea from the abstract; temperatures from trials, no batch normalization of states",
             {"scores": 10.0},
         ),
+        System(
+            "cpq",
+            range(2, 7),
+            partial(_of_bits, "DrawnLevels"),
+            "integers drawn at random, with bits dropped at random; step and spread are trained",
+            "CPQ with DropBits",
+            "reconstruction: the idea alone; noise, dropped bit and probabilities are ours",
+        ),
+        System(
+            "one-model",
+            range(2, 9),
+            partial(_of_bits, "HaarWeights"),
+            "truncated Haar coefficients of 8 bits: one checkpoint for all bits",
+            "arXiv 2105.01353",
+            "reconstruction: the idea from the abstract; the whole-numbered transform and bits by lot are ours",
+        ),
+        System(
+            "multi-binary",
+            range(1, 5),
+            partial(_of_bits, "MultiBinary"),
+            "sums of scaled signs",
+            "arXiv 2008.03520",
+            "reconstruction: residual signs instead of the paper's pieces",
+        ),
+        System(
+            "tapered",
+            range(3, 8),
+            partial(_of_bits, "Tapered"),
+            "fine near zero, coarse at the ends, scaled by least squares",
+            "arXiv 2302.12510",
+            "our reading of the encoding; the scale is ours",
+        ),
     )
 }
 ACTIVATIONS = {
@@ -205,6 +249,28 @@ ACTIVATIONS = {
             "trained thresholds, equal levels",
             "arXiv 2111.14826",
             "the reference code; steps are powers of two, and the scale of inputs is part of the thresholds",
+        ),
+        System(
+            "fatnn",
+            range(2, 3),
+            _two_steps,
+            "three levels, both thresholds trained",
+            "arXiv 2008.05101",
+            "reconstruction from the idea of the reference code; the step of the levels is ours",
+        ),
+        System(
+            "ema",
+            range(1, 17),
+            partial(_running, False),
+            "equal steps, the range a moving average of largest values",
+        ),
+        System(
+            "in-hindsight",
+            range(1, 17),
+            partial(_running, True),
+            "the same, known before a batch is seen",
+            "arXiv 2105.04246",
+            "the paper's rule; ranges are powers of two, and gradients stay float",
         ),
     )
 }

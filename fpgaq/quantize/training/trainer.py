@@ -38,6 +38,8 @@ class Settings:
         Whether a model of one bit more is trained first, whose weights this one starts from.
     distill : float
         How much the outputs of the model that was given count in the loss, 0 to 1.
+    gradient_l1 : float
+        How much the l1 norms of the gradients by weights and activations count in the loss.
     seed : int
     """
 
@@ -51,6 +53,7 @@ class Settings:
     rates: Mapping[str, float] = field(default_factory=dict)
     progressive: bool = False
     distill: float = 0.0
+    gradient_l1: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -64,6 +67,8 @@ class Settings:
             raise ConfigError(f"rate {self.rate} must be positive")
         if not 0 <= self.distill <= 1:
             raise ConfigError(f"distill {self.distill} must lie in 0..1")
+        if not (np.isfinite(self.gradient_l1) and self.gradient_l1 >= 0):
+            raise ConfigError(f"gradient-l1 {self.gradient_l1} must be 0 or more")
         if self.seed < 0:
             raise ConfigError(f"seed {self.seed} is negative; use 0 or more")
         if self.progressive and self.bits + 1 not in weight_system(self.method).bits:
@@ -168,10 +173,15 @@ def _fitted(
 
         loss = DistillationLoss(objective.kind, objective.probabilities, settings.distill)
         y = targets(original, x, y)
-    model.compile(GroupedAdam(settings.factors(), rate), loss)
+    fitted = model
+    if settings.gradient_l1:
+        from fpgaq.quantize.training.gradient_penalty import PenalizedModel
+
+        fitted = PenalizedModel(model, settings.gradient_l1)
+    fitted.compile(GroupedAdam(settings.factors(), rate), loss)
     good = LastGood()
     watching = [good, Annealing(settings.epochs), *callbacks]
-    history = model.fit(x, y, epochs=settings.epochs, batch_size=settings.batch, verbose=0, callbacks=watching)
+    history = fitted.fit(x, y, epochs=settings.epochs, batch_size=settings.batch, verbose=0, callbacks=watching)
     # Files of the model then need nothing of this package but its quantizers.
     model.compile(keras.optimizers.Adam(settings.rate), objective.loss())
     return Trained(model, history.history, good.diverged)

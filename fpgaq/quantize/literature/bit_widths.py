@@ -1,0 +1,102 @@
+"""Systems that choose the bits of every layer."""
+
+from __future__ import annotations
+
+from fpgaq.quantize.literature.entry import Entry, rounded, searched
+
+BIT_WIDTHS = (
+    Entry(
+        "Lossy coding length",
+        "bit widths",
+        "works",
+        "layers whose weights take more bits to tell up to a distortion get more bits",
+        "arXiv 2207.03088",
+        (rounded("--policy lossy-coding-length --bits 4"), searched("--policy lossy-coding-length")),
+        "reconstruction: rate over distortion within a budget, instead of clusters of layers",
+    ),
+    Entry(
+        "OMPQ",
+        "bit widths",
+        "works",
+        "layers whose features resemble those of others need fewer bits",
+        "arXiv 2109.07865",
+        (rounded("--policy ompq --bits 4"), searched("--policy ompq")),
+        "the reference code; beta is swept, and costs are those of the hardware",
+    ),
+    Entry(
+        "AMED",
+        "bit widths",
+        "works",
+        "a random walk over bits that keeps what is good, with the figures of the device",
+        "",
+        (searched("--solver anneal"),),
+        "reconstruction: the exact update is not known, and weights are not trained between steps",
+    ),
+    Entry(
+        "FLIQS",
+        "bit widths",
+        "works",
+        "a policy gradient over the bits of all layers",
+        "",
+        (searched("--solver reinforce"),),
+        "reconstruction: networks are measured after quantization instead of trained in one run; integers only",
+    ),
+    Entry(
+        "APQ",
+        "bit widths",
+        "works",
+        "an evolution with a predictor over architecture, pruning and bits",
+        "",
+        (searched("--solver evolution"),),
+        "of its three spaces bits only; a table of damages takes the place of the predictor",
+    ),
+    Entry(
+        "Post-training quantization of vision transformers",
+        "bit widths",
+        "works",
+        "errors of weights count as much as the nuclear norm of the layer's features",
+        "",
+        (rounded("--policy nuclear-norm --bits 4"),),
+        "the policy alone, on the features of a batch; attention, ranking loss and scale search are not built",
+    ),
+    Entry(
+        "Mixed precision language models for speech recognition",
+        "bit widths",
+        "works",
+        "bits by the divergence of the outputs with one layer quantized",
+        "",
+        (rounded("--policy kl --bits 4"), searched("--policy kl --solver milp")),
+        "the sensitivity alone; transformers and the differentiable search are not built",
+    ),
+    Entry(
+        "HAWQ-V2",
+        "bit widths",
+        "works",
+        "errors of weights count as much as the mean diagonal of the Hessian",
+        "arXiv 1911.03852",
+        (rounded("--policy hessian --bits 4"),),
+        "16 random vectors of signs; costs are those of the hardware",
+    ),
+    Entry(
+        "Fisher information",
+        "bit widths",
+        "works",
+        "errors of weights count as much as their squared gradients",
+        "",
+        (searched("--policy fisher"),),
+        "the empirical one, of single samples",
+    ),
+    Entry(
+        "Plain damages and solvers",
+        "baseline",
+        "works",
+        "errors of weights, cross entropy; exact solvers and steps downwards",
+        "",
+        (
+            rounded("--policy mse --bits 4"),
+            searched("--policy ce --solver dp"),
+            searched("--policy mse --solver greedy"),
+        ),
+        "definition",
+    ),
+)
