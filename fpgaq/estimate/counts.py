@@ -53,12 +53,18 @@ class Device:
         Registers in a row from which they become a shift register in a LUT; 0 where there is none.
     dsp_bits : int
         Bits of the smallest product in a DSP block; 0 where there is none.
+    dsp_registers : bool
+        Whether yosys puts registers in front of and behind a product into its DSP block.
+    lut_inputs : int
+        Inputs of a LUT.
     lut_ram, block_ram : callable or None
         LUTs, and blocks of 18 Kbit, of a memory of so many words and bits.
     """
 
     shift_register: int = 0
     dsp_bits: int = 0
+    dsp_registers: bool = False
+    lut_inputs: int = 6
     lut_ram: Callable[[int, int], int] | None = None
     block_ram: Callable[[int, int], int] | None = None
 
@@ -76,11 +82,22 @@ def _xilinx_block_ram(depth: int, bits: int) -> int:
     return math.ceil(bits / width) * math.ceil(depth / 16384)
 
 
+def _ecp5_lut_ram(depth: int, bits: int) -> int:
+    """Four LUTs hold 16 words of 4 bits."""
+    return 4 * math.ceil(bits / 4) * math.ceil(depth / 16)
+
+
+def _ice40_block_ram(depth: int, bits: int) -> int:
+    """A block of 4 Kbit holds 256 words of 16 bits, 512 of 8 and so on."""
+    width = max(16 >> max((depth - 1).bit_length() - 8, 0), 2)
+    return math.ceil(bits / width) * math.ceil(depth / 2048)
+
+
 DEVICES = {
-    "xc7": Device(3, 9, _xilinx_lut_ram, _xilinx_block_ram),
-    "xcup": Device(3, 9, _xilinx_lut_ram, _xilinx_block_ram),
-    "ecp5": Device(),
-    "ice40": Device(),
-    "gowin": Device(),
+    "xc7": Device(3, 9, True, 6, _xilinx_lut_ram, _xilinx_block_ram),
+    "xcup": Device(3, 9, True, 6, _xilinx_lut_ram, _xilinx_block_ram),
+    "ecp5": Device(0, 4, False, 4, _ecp5_lut_ram, _xilinx_block_ram),
+    "ice40": Device(lut_inputs=4, block_ram=_ice40_block_ram),
+    "gowin": Device(lut_inputs=4),
     "intel": Device(),
 }

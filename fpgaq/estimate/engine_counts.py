@@ -47,12 +47,14 @@ def count_gated(engine: GatedEngine, device: Device) -> Counts:
     counts.logic["chosen"] = lanes * 2 * result + outputs * result / 4
     counts.logic["gates"] = outputs
     counts.ff += lanes * (address + group + 1) + 2 * outputs.bit_length() + 2
-    _count_words(counts, [engine.weight_words(lane) for lane in range(lanes)], plan.inputs * engine.weight_width)
-    _count_words(counts, [engine.threshold_words()], lanes * sums)
+    _count_words(
+        counts, [engine.weight_words(lane) for lane in range(lanes)], plan.inputs * engine.weight_width, device
+    )
+    _count_words(counts, [engine.threshold_words()], lanes * sums, device)
     return counts
 
 
-def _count_words(counts: Counts, roms: list[list[int]], width: int) -> None:
+def _count_words(counts: Counts, roms: list[list[int]], width: int, device: Device) -> None:
     """Count ROMs, every bit that is no constant once; their results are registers."""
     for words in roms:
         if len(words) >= BLOCK_ROM_DEPTH:
@@ -61,7 +63,7 @@ def _count_words(counts: Counts, roms: list[list[int]], width: int) -> None:
         columns = {tuple(word >> k & 1 for word in words) for k in range(width)}
         stored = [column for column in columns if min(column) < max(column)]
         counts.ff += len(stored)
-        counts.logic["rom"] += sum(table_luts(column, 1) for column in stored)
+        counts.logic["rom"] += sum(table_luts(column, 1, device.lut_inputs) for column in stored)
 
 
 def count_softmax(layer: SoftmaxLayer, device: Device) -> Counts:
@@ -100,4 +102,4 @@ def _count_table(counts: Counts, words: list[int], width: int, copies: int, devi
         return
     columns = {tuple(word >> k & 1 for word in words) for k in range(width)}
     counts.ff += copies * width
-    counts.logic["rom"] += copies * sum(table_luts(column, 1) for column in columns)
+    counts.logic["rom"] += copies * sum(table_luts(column, 1, device.lut_inputs) for column in columns)

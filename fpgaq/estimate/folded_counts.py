@@ -34,7 +34,7 @@ def count_folded(folded: FoldedMatrix, device: Device, read: Sequence[int] | Non
     bits = [(wanted & (1 << result) - 1).bit_count() for wanted in read or [ALL_BITS] * schedule.n_out]
     lanes: NDArray[np.bool_] = np.any(schedule.by_group(np.array(bits)), axis=0)
     counts.ff += sum(bits)
-    _count_roms(counts, folded, lanes, in_dsp=_in_dsp(folded, width, device))
+    _count_roms(counts, folded, lanes, width, device)
     _count_lanes(counts, folded, lanes, width, device)
     return counts
 
@@ -58,9 +58,10 @@ def _count_sequence(counts: Counts, folded: FoldedMatrix, device: Device) -> Non
         counts.registers(tree, group, device)
 
 
-def _count_roms(counts: Counts, folded: FoldedMatrix, lanes: NDArray[np.bool_], *, in_dsp: bool) -> None:
+def _count_roms(counts: Counts, folded: FoldedMatrix, lanes: NDArray[np.bool_], width: int, device: Device) -> None:
     """Count the words of weights and biases, every distinct bit once; a DSP block holds bits that are its own."""
     form, schedule = folded.form, folded.schedule
+    in_dsp = device.dsp_registers and _in_dsp(folded, width, device)
     by_lane = schedule.by_cycle(form.stored).reshape(schedule.reuse, schedule.lanes, -1)[:, lanes]
     words = by_lane.reshape(schedule.reuse, -1)
     if schedule.reuse >= BLOCK_ROM_DEPTH:
@@ -69,14 +70,14 @@ def _count_roms(counts: Counts, folded: FoldedMatrix, lanes: NDArray[np.bool_], 
         columns = _columns(words, form.stored_width)
         shared = [column for column, uses in columns.items() if uses > 1]
         counts.ff += len(shared if in_dsp else columns)
-        counts.logic["rom"] += sum(table_luts(column, 1) for column in columns)
+        counts.logic["rom"] += sum(table_luts(column, 1, device.lut_inputs) for column in columns)
     if schedule.groups > 1:
-        width = folded.result_type.width
-        fields = np.array([int(b) + folded.half & (1 << width) - 1 for b in form.biases], object)
-        scaled = fields + form.scales.astype(object) * (1 << width)
-        columns = _columns(schedule.by_group(scaled)[:, lanes], width + form.scale_width)
+        result = folded.result_type.width
+        fields = np.array([int(b) + folded.half & (1 << result) - 1 for b in form.biases], object)
+        scaled = fields + form.scales.astype(object) * (1 << result)
+        columns = _columns(schedule.by_group(scaled)[:, lanes], result + form.scale_width)
         counts.ff += 2 * len(columns)
-        counts.logic["rom"] += sum(table_luts(column, 1) for column in columns)
+        counts.logic["rom"] += sum(table_luts(column, 1, device.lut_inputs) for column in columns)
 
 
 def _count_lanes(counts: Counts, folded: FoldedMatrix, lanes: NDArray[np.bool_], width: int, device: Device) -> None:
@@ -85,15 +86,16 @@ def _count_lanes(counts: Counts, folded: FoldedMatrix, lanes: NDArray[np.bool_],
     inputs, count = schedule.inputs_per_cycle, int(lanes.sum())
     terms = [bits for bits, alive in zip(_terms(folded, width), lanes, strict=True) if alive]
     products = sum(map(sum, terms))
-    if _in_dsp(folded, width, device):
-        counts.dsp += count * inputs
+    in_dsp = _in_dsp(folded, width, device)
+    counts.dsp += count * inputs if in_dsp else 0
+    if in_dsp and device.dsp_registers:
         accumulates = inputs == 1 and not form.scale_width
         counts.ff -= inputs * width + (count * result if accumulates else 0)
         counts.logic["started" if accumulates else "accumulated"] += count * result
     else:
         counts.ff += products
         counts.logic["accumulated"] += count * result
-        counts.logic[_product_kind(folded, width)] += products
+        counts.logic["multiplied_in_dsp" if in_dsp else _product_kind(folded, width)] += products
     for bits in terms:
         registers, added = adder_tree(bits, result)
         counts.ff += registers
@@ -103,7 +105,7 @@ def _count_lanes(counts: Counts, folded: FoldedMatrix, lanes: NDArray[np.bool_],
     counts.logic["scaled"] += count * result * form.scale_width
     if form.decoder is not None:
         words = [form.decoder.get(code, 0) for code in range(1 << form.stored_width)]
-        counts.logic["decoded"] += count * inputs * table_luts(words, form.weight_width)
+        counts.logic["decoded"] += count * inputs * table_luts(words, form.weight_width, device.lut_inputs)
 
 
 def _product_kind(folded: FoldedMatrix, width: int) -> str:

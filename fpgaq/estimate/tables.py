@@ -1,14 +1,11 @@
-"""LUTs of a table: of every bit of its words the distinct parts that LUTs of six inputs hold."""
+"""LUTs of a table: of every bit of its words the distinct parts that LUTs hold."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-#: Inputs of a LUT.
-_INPUTS = 6
 
-
-def table_luts(words: Sequence[int], width: int) -> int:
+def table_luts(words: Sequence[int], width: int, inputs: int = 6) -> int:
     """Return the LUTs of a table.
 
     Parameters
@@ -17,15 +14,16 @@ def table_luts(words: Sequence[int], width: int) -> int:
         What is read at every address.
     width : int
         Bits of a word.
+    inputs : int
+        Inputs of a LUT.
     """
     planes = {tuple(word >> bit & 1 for word in words) for bit in range(width)}
-    return sum(_plane_luts(plane) for plane in planes)
+    return sum(_plane_luts(plane, 1 << inputs) for plane in planes)
 
 
-def _plane_luts(plane: tuple[int, ...]) -> int:
+def _plane_luts(plane: tuple[int, ...], size: int) -> int:
     if len(set(plane)) == 1 or _is_wire(plane):
         return 0
-    size = 1 << _INPUTS
     parts = {plane[k : k + size] for k in range(0, len(plane), size)}
     # A multiplexer beside two LUTs selects between them, LUTs select among more.
     return sum(len(set(part)) > 1 for part in parts) + max(len(plane) // (2 * size) - 1, 0)
