@@ -49,7 +49,7 @@ def test_every_policy_gives_a_number_for_every_choice(policy: str, trained: Netw
         assert np.isfinite(table).all()
 
 
-@pytest.mark.parametrize("policy", ["mse", "fisher", "hessian", "kl", "ce"])
+@pytest.mark.parametrize("policy", ["mse", "fisher", "hessian", "nuclear-norm", "kl", "ce"])
 def test_exact_weights_are_not_damaged(policy: str, trained: Network) -> None:
     """Two bits and more hold the first layer's weights."""
     exact, last = POLICIES[policy](trained)[""]

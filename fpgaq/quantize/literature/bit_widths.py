@@ -11,7 +11,7 @@ BIT_WIDTHS = (
         "works",
         "layers whose weights take more bits to tell up to a distortion get more bits",
         "arXiv 2207.03088",
-        (rounded("--policy lossy-coding-length --bits 4"), searched("--policy lossy-coding-length")),
+        (rounded("--policy lossy-coding-length --bits 4"),),
         "reconstruction: rate over distortion within a budget, instead of clusters of layers",
     ),
     Entry(
@@ -20,7 +20,7 @@ BIT_WIDTHS = (
         "works",
         "layers whose features resemble those of others need fewer bits",
         "arXiv 2109.07865",
-        (rounded("--policy ompq --bits 4"), searched("--policy ompq")),
+        (rounded("--policy ompq --bits 4"),),
         "the reference code; beta is swept, and costs are those of the hardware",
     ),
     Entry(

@@ -21,12 +21,12 @@ class PenalizedModel(keras.Model):
     """
 
     def __init__(self, model: Any, share: float) -> None:
-        super().__init__(model.inputs, model.outputs)
+        super().__init__(model.inputs[0], model.outputs[0])
         self.share = share
         holders = [model.get_layer(name) for name in matrices(model)]
         self._kernels = [layer.weights[0] for layer in holders]
         between = [layer.input for layer in holders if layer.input is not model.inputs[0]]
-        self._traced = keras.Model(model.inputs, [model.outputs[0], *between])
+        self._traced = keras.Model(model.inputs[0], [model.outputs[0], *between])
 
     def losses_of(self, x: Any, y: Any) -> tuple[Any, Any]:
         """Return the loss of a batch in training, and the sum of the norms of its gradients."""

@@ -7,9 +7,12 @@ from typing import Any
 import keras
 import numpy as np
 
+#: No trained parameter is larger; beyond it steps, which are powers of two, are no longer exact in training.
+_LARGEST = 2.0**24
+
 
 class LastGood(keras.callbacks.Callback):
-    """Stops at a loss or a weight that is not finite, and restores the weights of the last epoch before."""
+    """Stops where a loss or a weight is not finite, or a weight huge; restores the weights of the last epoch before."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -26,7 +29,10 @@ class LastGood(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         weights = self.model.get_weights()
-        if np.isfinite((logs or {}).get("loss", 0.0)) and all(np.isfinite(values).all() for values in weights):
+        sound = all(np.isfinite(values).all() for values in weights) and all(
+            np.abs(variable.numpy()).max(initial=0.0) <= _LARGEST for variable in self.model.trainable_variables
+        )
+        if np.isfinite((logs or {}).get("loss", 0.0)) and sound:
             self._weights = weights
             return
         self.model.stop_training = True

@@ -81,6 +81,18 @@ def _of_bits(name: str, bits: int, layer: Any, kernel: Real) -> Any:
     return getattr(quantizers, name)(bits)
 
 
+def _mixture(bits: int, layer: Any, kernel: Real) -> Any:
+    from fpgaq.quantize.quantizers import GaussianMixture
+
+    distinct = len(np.unique(kernel))
+    if distinct < 1 << bits:
+        raise ConfigError(
+            f"layer {layer.name!r} has {distinct} different weights, fewer than the {1 << bits} shared values of "
+            f"{bits} bits; use fewer bits"
+        )
+    return GaussianMixture(bits)
+
+
 def _frequency_aware(mode: str, bits: int, layer: Any, kernel: Real) -> Any:
     from fpgaq.quantize.quantizers import FrequencyAware
 
@@ -157,7 +169,7 @@ WEIGHTS = {
         System(
             "dgms",
             range(1, 7),
-            partial(_of_bits, "GaussianMixture"),
+            _mixture,
             "shared values: means of a trained Gaussian mixture",
             "arXiv 2112.15139",
             "the reference code; in logarithms, and the table of 8 bits",
