@@ -15,15 +15,19 @@ from trainable_models import mixed, outputs, trained
 from fpgaq.errors import ConfigError
 from fpgaq.frontend.load import load_model
 from fpgaq.quantize.quantizers import (
+    DrawnLevels,
     FrequencyAware,
     GaussianMixture,
+    HaarWeights,
     LearnedClip,
     LearnedStep,
     LearnedStepWeights,
     LearnedThresholds,
+    RunningRange,
     SearchedLevels,
     TrainableWeights,
     TrainedTernary,
+    TwoSteps,
 )
 
 WEIGHTS: dict[str, Callable[[], TrainableWeights]] = {
@@ -35,6 +39,8 @@ WEIGHTS: dict[str, Callable[[], TrainableWeights]] = {
     "ttq": TrainedTernary,
     "slb": lambda: SearchedLevels(2),
     "slb binary": lambda: SearchedLevels(1),
+    "cpq": lambda: DrawnLevels(4),
+    "one-model": lambda: HaarWeights(4),
 }
 
 
@@ -236,6 +242,13 @@ def test_learned_clip(clip: float) -> None:
         (lambda: TrainedTernary(threshold=1), r"threshold 1 must lie in \[0, 1\)"),
         (lambda: SearchedLevels(5), "SearchedLevels: bits 5"),
         (lambda: SearchedLevels(2, temperature=-1), "temperature -1 must be positive"),
+        (lambda: DrawnLevels(7), "DrawnLevels: bits 7"),
+        (lambda: DrawnLevels(4, drop=1), r"drop 1 must lie in \[0, 1\)"),
+        (lambda: DrawnLevels(4, spread=0), "spread 0 must be at least 0.01"),
+        (lambda: HaarWeights(1), "HaarWeights: bits 1"),
+        (lambda: RunningRange(0), "RunningRange: bits 0"),
+        (lambda: RunningRange(4, decay=1), r"decay 1 must lie in \[0, 1\)"),
+        (lambda: TwoSteps(0), "TwoSteps: step 0 must be positive"),
         (lambda: LearnedClip(0), "LearnedClip: bits 0"),
         (lambda: LearnedClip(4, clip=-1), "clip -1 must be positive"),
     ],
