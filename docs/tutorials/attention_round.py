@@ -24,13 +24,13 @@ x, x_test, y, y_test = train_test_split(digits.data / 16, digits.target, test_si
 model = keras.Sequential(
     [
         keras.Input((64,), name="pixels"),
-        keras.layers.Dense(32, activation="relu", name="fc1"),
-        keras.layers.Dense(32, activation="relu", name="fc2"),
+        keras.layers.Dense(16, activation="relu", name="fc1"),
+        keras.layers.Dense(16, activation="relu", name="fc2"),
         keras.layers.Dense(10, name="fc3"),
     ]
 )
 model.compile(keras.optimizers.Adam(3e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-model.fit(x, y, epochs=30, batch_size=64, verbose=0)
+model.fit(x, y, epochs=20, batch_size=64, verbose=0)
 
 
 def accuracy(scores):

@@ -5,7 +5,7 @@
 # damp, and rounds what is left. At inference nothing of the transform remains: the weights are plain integers, or powers of two in the
 # logarithmic mode. Steps are powers of two here, so that hardware needs no scales.
 #
-# We compare it with plain training at 2 bits on scikit-learn's digits, and build both. One seed says little: `python -m
+# We compare it with plain training at 3 bits on scikit-learn's digits, and build both. One seed says little: `python -m
 # benchmarks.methods` has paired differences over many, and at this size of network they are small.
 
 # %%
@@ -25,13 +25,13 @@ x, x_test, y, y_test = train_test_split(digits.data / 16, digits.target, test_si
 model = keras.Sequential(
     [
         keras.Input((64,), name="pixels"),
-        keras.layers.Dense(32, activation="relu", name="fc1"),
-        keras.layers.Dense(32, activation="relu", name="fc2"),
+        keras.layers.Dense(16, activation="relu", name="fc1"),
+        keras.layers.Dense(16, activation="relu", name="fc2"),
         keras.layers.Dense(10, name="fc3"),
     ]
 )
 model.compile(keras.optimizers.Adam(3e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-model.fit(x, y, epochs=30, batch_size=64, verbose=0)
+model.fit(x, y, epochs=20, batch_size=64, verbose=0)
 
 
 def accuracy(scores):
@@ -44,15 +44,15 @@ print(f"float: {accuracy(model.predict(x_test, verbose=0)):.1f} %")
 # ## The trainer
 #
 # `train` clones the float model with the quantizers of a method and goes on with `model.fit`. The same on the command line: `fpgaq train
-# float.keras --method fat --bits 2 --inputs x.npy --targets y.npy -o q.keras`. Activations have 4 bits and a trained limit (PACT).
+# float.keras --method fat --bits 3 --inputs x.npy --targets y.npy -o q.keras`. Activations have 4 bits and a trained limit (PACT).
 
 # %%
 from fpgaq.quantize.training.trainer import Settings, train
 
 trained = {}
 for method in ("uniform", "fat"):
-    trained[method] = train(model, x, y, Settings(method=method, bits=2, epochs=15, rate=1.5e-3)).model
-    print(f"2 bits, {method}: {accuracy(trained[method].predict(x_test, verbose=0)):.1f} %")
+    trained[method] = train(model, x, y, Settings(method=method, bits=3, epochs=15, rate=1.5e-3)).model
+    print(f"3 bits, {method}: {accuracy(trained[method].predict(x_test, verbose=0)):.1f} %")
 
 # %% [markdown]
 # ## What was learned
@@ -80,13 +80,13 @@ from fpgaq.quantize.quantizers import FrequencyAware, LearnedClip
 own = keras.Sequential(
     [
         keras.Input((64,), name="pixels"),
-        QDense(32, kernel_quantizer=FrequencyAware(4), bias_quantizer=quantized_bits(8, 2, alpha=1), name="fc1"),
+        QDense(16, kernel_quantizer=FrequencyAware(4), bias_quantizer=quantized_bits(8, 2, alpha=1), name="fc1"),
         QActivation(LearnedClip(4), name="relu1"),
         QDense(10, kernel_quantizer=FrequencyAware(4), bias_quantizer=quantized_bits(8, 2, alpha=1), name="fc2"),
     ]
 )
 own.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-own.fit(x, y, epochs=15, batch_size=64, verbose=0)
+own.fit(x, y, epochs=20, batch_size=32, verbose=0)
 print(f"own loop, 4 bits: {accuracy(own.predict(x_test, verbose=0)):.1f} %")
 
 # %% [markdown]

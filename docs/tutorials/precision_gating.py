@@ -41,16 +41,16 @@ def dense(units, name):
 model = keras.Sequential(
     [
         keras.Input((64,), name="pixels"),
-        dense(32, "fc1"),
+        dense(16, "fc1"),
         keras.layers.ReLU(name="relu1"),
-        GatedDense(32, activation_bits=4, high_bits=2, target=1.0, penalty=1e-3, name="fc2"),
+        GatedDense(16, activation_bits=4, high_bits=2, target=1.0, penalty=1e-3, name="fc2"),
         keras.layers.BatchNormalization(name="bn2"),
         QActivation(quantized_relu(4, 2), name="relu2"),
         dense(10, "fc3"),
     ]
 )
 model.compile(keras.optimizers.Adam(3e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-model.fit(x, y, epochs=40, batch_size=64, verbose=0)
+model.fit(x, y, epochs=30, batch_size=64, verbose=0)
 print(f"{accuracy(model.predict(x_test, verbose=0)):.1f} %")
 
 # %% [markdown]
@@ -62,7 +62,7 @@ print(f"{accuracy(model.predict(x_test, verbose=0)):.1f} %")
 inner = keras.Model(model.inputs, model.get_layer("relu1").output)
 gates = model.get_layer("fc2").gate_activity(inner.predict(x_test, verbose=0))
 print(
-    f"{100 * (1 - gates.mean()):.1f} % of the gates are closed; of one image {32 - gates.sum(1).max()} to {32 - gates.sum(1).min()} of 32"
+    f"{100 * (1 - gates.mean()):.1f} % of the gates are closed; of one image {16 - gates.sum(1).max()} to {16 - gates.sum(1).min()} of 16"
 )
 
 # %% [markdown]
@@ -77,7 +77,7 @@ import fpgaq
 design = fpgaq.convert(
     model,
     input_precision="ufixed<5,1>",
-    layers={"fc2": {"reuse_factor": 32}},
+    layers={"fc2": {"reuse_factor": 16}},
     output="build/precision_gating",
     name="precision_gating",
 )
