@@ -39,7 +39,7 @@ def written(model: Any, folder: Path, **options: Any) -> Design:
         pytest.param("two_heads", {"layers": {"deep1": {"reuse_factor": 14}}}, marks=pytest.mark.extended),
         ("two_inputs", {"layers": {"hidden": {"reuse_factor": 3}}}),
         pytest.param("exposed_trunk", {}, marks=pytest.mark.extended),
-        ("two_classifiers", {}),
+        pytest.param("two_classifiers", {}, marks=pytest.mark.extended),
         pytest.param("two_classifiers", {"head": "argmax"}, marks=pytest.mark.extended),
         pytest.param("two_classifiers", {"head": "softmax"}, marks=pytest.mark.extended),
     ],

@@ -97,7 +97,7 @@ def _count_lanes(counts: Counts, folded: FoldedMatrix, lanes: NDArray[np.bool_],
         counts.logic["accumulated"] += count * result
         counts.logic["multiplied_in_dsp" if in_dsp else _product_kind(folded, width)] += products
     for bits in terms:
-        registers, added = adder_tree(bits, result)
+        registers, added = adder_tree(bits, result, in_dsp=in_dsp and device.dsp_registers)
         counts.ff += registers
         counts.logic["added"] += added
     counts.ff += count * result
@@ -161,8 +161,11 @@ def _product_bits(weights: IntArray, type_: FixedType, product: Product) -> int:
     return interval_width(min(*corners, 0), max(corners)) - zeros
 
 
-def adder_tree(bits: list[int], most: int) -> tuple[int, int]:
-    """Return registers and added bits of a tree of adders, which has registers behind every second level."""
+def adder_tree(bits: list[int], most: int, *, in_dsp: bool = False) -> tuple[int, int]:
+    """Return registers and added bits of a tree of adders, which has registers behind every second level.
+
+    With `in_dsp` the first level is in the DSP blocks of the products.
+    """
     registers = added = level = 0
     while len(bits) > 1:
         level += 1
@@ -170,7 +173,7 @@ def adder_tree(bits: list[int], most: int) -> tuple[int, int]:
         for pair in (bits[k : k + 2] for k in range(0, len(bits), 2)):
             both = len(pair) == 2 and min(pair) > 0
             sums.append(min(max(pair) + both, most))
-            added += sums[-1] if both else 0
+            added += sums[-1] if both and not (in_dsp and level == 1) else 0
         bits = sums
         registers += sum(bits) if level % 2 == 0 else 0
     return registers, added

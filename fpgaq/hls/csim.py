@@ -77,8 +77,10 @@ class Csim:
         Raises
         ------
         ToolError
-            With the end of the compiler's output.
+            With the end of the compiler's output, or if there is no project.
         """
+        if not self.project.is_dir():
+            raise ToolError(f"{self.project} does not exist; build the design first")
         self.library.parent.mkdir(parents=True, exist_ok=True)
         compiled("csim", self._key(), self.library, self._compile)
 

@@ -50,7 +50,8 @@ def failure(log: Path, what: str, code: int) -> ToolError:
     """Return the error for a run that ended with exit status `code` (negative: killed by that signal)."""
     lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
     errors = [line for line in lines if _ERROR.search(line)]
-    shown = "\n".join(errors or lines[-_TAIL:])
+    latches = [line for line in lines if "Latch inferred for signal" in line]
+    shown = "\n".join(latches + (errors or lines[-_TAIL:]))
     cause = f"was killed by signal {-code} (9: often out of memory)" if code < 0 else f"failed with exit status {code}"
     return ToolError(f"Synthesis of {what} {cause}:\n{shown}\n({log})")
 

@@ -7,6 +7,7 @@ inputs), so every adder's output is marked ``keep`` until the merging is over.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,10 @@ _ADDERS = ("$add", "$sub")
 _Net = tuple[str, int]  # wire and bit of it
 
 
+class UndrivenError(Exception):
+    """Packing DSP blocks left nets without a driver."""
+
+
 def synthesis(
     design: Any,
     family: Family,
@@ -33,6 +38,7 @@ def synthesis(
     top: str,
     *,
     carry_chains: bool = True,
+    dsp_adders: bool = True,
     boxes: Sequence[str] = (),
 ) -> None:
     """Synthesize `top`; `design` then holds the mapped netlist.
@@ -51,8 +57,15 @@ def synthesis(
         Module to synthesize, with everything below it.
     carry_chains
         One carry chain per adder; False runs the vendor script as it is, for comparison.
+    dsp_adders
+        Let DSP blocks take the adders behind their products.
     boxes
         Modules of which nothing is built.
+
+    Raises
+    ------
+    UndrivenError
+        With `dsp_adders`: yosys 0.70 does not connect the results of some sums of two products that it packs.
     """
 
     def run(command: str) -> None:
@@ -85,13 +98,15 @@ def synthesis(
     run(f"{command} -run begin:{family.hold}")
     for step in family.prepare:
         run(step)
-    _hold_adders(design, family)
+    _hold_adders(design, family, dsp_adders)
     label = family.hold
     if family.dsp_packed:
         run(f"{command} -run {label}:{family.dsp_packed}")
         # Here, not at the end: later passes make constants of nets that packing left without a driver. Not later than
         # here either: a memory that takes in its output register leaves the old one behind, read by nothing.
         run("opt_clean")
+        if dsp_adders and _is_undriven(design):
+            raise UndrivenError
         run("check -noinit")
         label = family.dsp_packed
     run(f"{command} -run {label}:{family.release}")
@@ -122,10 +137,17 @@ def _has_memory(design: Any) -> bool:
     )
 
 
-def _hold_adders(design: Any, family: Family) -> None:
+def _is_undriven(design: Any) -> bool:
+    """Whether something reads a net that nothing drives; said nowhere in the log, where it would be a failure."""
+    with tempfile.NamedTemporaryFile("r", suffix=".log") as log:
+        ys.run_pass(f"tee -q -o {log.name} check -noinit", design)
+        return "has no driver" in log.read()
+
+
+def _hold_adders(design: Any, family: Family, dsp_adders: bool) -> None:
     for module in design.selected_modules():
         cells = module.selected_cells()
-        products = _products(cells, family) if family.dsp_product else set()
+        products = _products(cells, family) if family.dsp_product and dsp_adders else set()
         for cell in cells:
             if cell.type.str() not in _ADDERS:
                 continue

@@ -16,23 +16,17 @@ from typing import Any
 from pyosys import libyosys as ys
 
 from fpgaq.synth._depth import logic_depth
-from fpgaq.synth._recipe import synthesis
+from fpgaq.synth._recipe import UndrivenError, synthesis
 from fpgaq.synth.families import family
 
 
 def main(path: Path) -> None:
     """Run the job described by a JSON file (written by `fpgaq.synth.flow`)."""
     job: dict[str, Any] = json.loads(path.read_text())
-    design = ys.Design()
-    synthesis(
-        design,
-        family(job["family"]),
-        [Path(name) for name in job["sources"]],
-        [Path(name) for name in job["replacements"]],
-        job["top"],
-        carry_chains=job["carry_chains"],
-        boxes=job["boxes"],
-    )
+    try:
+        design = _synthesized(job, dsp_adders=True)
+    except UndrivenError:
+        design = _synthesized(job, dsp_adders=False)
     mapped = Path("mapped.json")
     ys.run_pass(f"write_json {mapped}", design)
     depth = logic_depth(json.loads(mapped.read_text())["modules"][job["top"]]["cells"], family(job["family"]))
@@ -49,6 +43,21 @@ def main(path: Path) -> None:
     counts = json.loads(Path("stat.json").read_text())["design"].get("num_cells_by_type", {})
     Path(partial).write_text(json.dumps({"cells": counts, "logic_depth": depth}, indent=1, sort_keys=True))
     os.replace(partial, job["result"])
+
+
+def _synthesized(job: dict[str, Any], *, dsp_adders: bool) -> Any:
+    design = ys.Design()
+    synthesis(
+        design,
+        family(job["family"]),
+        [Path(name) for name in job["sources"]],
+        [Path(name) for name in job["replacements"]],
+        job["top"],
+        carry_chains=job["carry_chains"],
+        dsp_adders=dsp_adders,
+        boxes=job["boxes"],
+    )
+    return design
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def differences(estimated: Estimate, found: Synthesis) -> list[str]:
     return wrong
 
 
-@pytest.mark.parametrize("name", networks())
+@pytest.mark.parametrize("name", [pytest.param("unrolled", marks=pytest.mark.extended), "folded"])
 def test_within_its_errors_of_what_yosys_makes(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hardware = make_hardware(networks()[name], 5.0, "xc7")
     found, estimated = synthesized(hardware, tmp_path), estimate(hardware)

@@ -150,7 +150,10 @@ def test_an_estimate_that_is_far_too_low_is_noticed(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--policy", "best"], "--policy: 'best' is unknown; known are kl, ce, mse, fisher, hessian, ompq, lossy"),
+        (
+            ["--policy", "best"],
+            "--policy: 'best' is unknown; known are kl, ce, mse, fisher, hessian, nuclear-norm, ompq, lossy",
+        ),
         (["--solver", "sat"], "--solver: 'sat' is unknown; known are milp, dp, greedy, anneal, reinforce, evolution"),
         (["--budget", "gates=3"], "resource 'gates' is unknown; known are lut"),
         (["--latency", "9", "--solver", "dp"], "--solver dp takes one budget, not lut, latency; use milp"),

@@ -196,7 +196,7 @@ def test_a_library_of_another_network_is_an_error(design: Design, tmp_path: Path
 
 
 def test_a_missing_library_is_an_error(design: Design, tmp_path: Path) -> None:
-    with pytest.raises(ToolError, match=r"libcsim\.so does not exist; build the design first"):
+    with pytest.raises(ToolError, match=r"hls does not exist; build the design first"):
         Design(design.graph, design.options, tmp_path).csim_gate(stimuli(design, 3))
 
 
