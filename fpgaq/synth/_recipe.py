@@ -58,7 +58,7 @@ def synthesis(
     carry_chains
         One carry chain per adder; False runs the vendor script as it is, for comparison.
     dsp_adders
-        Let DSP blocks take the adders behind their products.
+        False marks the adders behind products too, so that yosys packs DSP blocks in another way.
     boxes
         Modules of which nothing is built.
 
