@@ -44,6 +44,7 @@ def branches() -> Any:
     return with_random_weights(keras.Model(x, outputs))
 
 
+@pytest.mark.extended
 def test_pixels(tmp_path: Path) -> None:
     design = compiled(branches(), tmp_path / "net", input_precision="fixed<5,2>")
     x = random_codes(design.graph, 100, seed=1)
