@@ -6,18 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from keras import ops
 
 from fpgaq.errors import ConfigError
 from fpgaq.quantize import formats
-from fpgaq.quantize.formats import WeightFormat
-from fpgaq.quantize.quantizers.base import FormatQuantizer, nearest, registered
+from fpgaq.quantize.quantizers.base import registered
+from fpgaq.quantize.quantizers.fixed_levels import FixedLevels
 
 _LLOYD_ROUNDS = 100
 
 
 @registered
-class Codebook(FormatQuantizer):
+class Codebook(FixedLevels):
     """The nearest entry of a table; entry 0 is zero.
 
     Parameters
@@ -31,11 +30,8 @@ class Codebook(FormatQuantizer):
     """
 
     def __init__(self, entries: Sequence[int], unit: float, bits: int) -> None:
-        super().__init__()
-        self.format = formats.Codebook(tuple(entries), bits)
-        if unit <= 0 or float(np.frexp(unit)[0]) != 0.5:
-            raise ConfigError(f"Codebook: unit {unit} is not a power of two")
-        self.unit = float(unit)
+        self.table = formats.Codebook(tuple(entries), bits)
+        super().__init__(self.table, unit)
 
     @classmethod
     def from_weights(cls, weights: np.ndarray, bits: int, entry_bits: int = 8) -> Codebook:
@@ -69,18 +65,8 @@ class Codebook(FormatQuantizer):
         entries = np.clip(np.rint(centres / unit), 1 - (1 << (entry_bits - 1)), (1 << (entry_bits - 1)) - 1).astype(int)
         return cls((0, *sorted(set(entries.tolist()) - {0})), unit, bits)
 
-    @property
-    def bits(self) -> int:
-        return self.format.bits
-
-    def project(self, x: Any) -> tuple[Any, Any]:
-        return self.unit * nearest(x / self.unit, self.format.levels), ops.convert_to_tensor(self.unit)
-
-    def format_of(self, x: Any, integers: np.ndarray) -> WeightFormat:
-        return self.format
-
     def get_config(self) -> dict[str, Any]:
-        return {"entries": list(self.format.entries), "unit": self.unit, "bits": self.bits}
+        return {"entries": list(self.table.entries), "unit": self.unit, "bits": self.bits}
 
 
 def clustered(w: np.ndarray, count: int) -> np.ndarray:

@@ -29,7 +29,7 @@ class FixedLevels(FormatQuantizer):
         super().__init__()
         self.format = formats.from_json(format) if isinstance(format, dict) else format
         if unit <= 0 or float(np.frexp(unit)[0]) != 0.5:
-            raise ConfigError(f"FixedLevels: unit {unit} is not a power of two")
+            raise ConfigError(f"{type(self).__name__}: unit {unit} is not a power of two")
         self.unit = float(unit)
 
     @property

@@ -60,14 +60,12 @@ class FrequencyAware(TrainableWeights):
 
     def adapt(self, values: np.ndarray) -> None:
         """Start from the step of least squared error: the paper's 3 deviations leave few weights at 2 bits."""
-        normalized = (values - values.mean()) / max(values.std(ddof=1), 1e-12)
-        scaled = ops.convert_to_numpy(self.filtered(ops.convert_to_tensor(normalized.astype(np.float32))))
-        spread = max(float(values.std(ddof=1)), 1e-12)
+        scaled, spread = (ops.convert_to_numpy(t) for t in self._scaled(ops.convert_to_tensor(values)))
         first = np.round(np.log2(3 * spread / self.top))
 
         def error(step: float) -> float:
-            quantized = ops.convert_to_numpy(self._integers(scaled * np.float32(spread / step))) * step
-            return float(np.mean((quantized - scaled * spread) ** 2))
+            quantized = ops.convert_to_numpy(self._integers(scaled / np.float32(step))) * step
+            return float(np.mean((quantized - scaled) ** 2))
 
         step = min((2.0 ** (first - k) for k in range(4)), key=error)
         self.clip.assign(step * self.top / spread)
@@ -77,14 +75,18 @@ class FrequencyAware(TrainableWeights):
         return ops.clip(integers, -self.top, self.top)
 
     def project(self, w: Any, *, training: bool) -> tuple[Any, Any]:
+        scaled, spread = self._scaled(w)
+        step = trained_step(self.clip * spread / self.top)
+        ratio = ops.stop_gradient(scaled / step)
+        return on_steps(scaled, step, self._integers(ratio), self.top), ops.stop_gradient(step)
+
+    def _scaled(self, w: Any) -> tuple[Any, Any]:
+        """Return the filtered weights without their mean, and their deviation."""
         still = ops.stop_gradient(w)
         mean = ops.mean(still)
         spread = ops.sqrt(ops.sum(ops.square(still - mean)) / max(int(np.prod(w.shape)) - 1, 1))
         spread = ops.maximum(spread, 1e-12)
-        scaled = self.filtered((w - mean) / spread) * spread
-        step = trained_step(self.clip * spread / self.top)
-        ratio = ops.stop_gradient(scaled / step)
-        return on_steps(scaled, step, self._integers(ratio), self.top), ops.stop_gradient(step)
+        return self.filtered((w - mean) / spread) * spread, spread
 
     def filtered(self, w: Any) -> Any:
         """Return normalized weights behind the filter; with gains of 1 they are those that went in, bit for bit."""
