@@ -19,7 +19,7 @@ ALLOWED = (
 
 _WARNING = re.compile(r"\bwarning: ", re.IGNORECASE)
 _FOREIGN = re.compile(r"^ABC: ")  # abc remarks on its own scripts ("The network is combinational.")
-_LATCH = re.compile(r"^Latch inferred for signal `\\?(\S+)' from process")
+_LATCH = re.compile(r"^(?:Warning: )?Latch inferred for signal `\\?(\S+)' from process")
 _ERROR = re.compile(r"\bERROR: ?")
 _TAIL = 15
 
@@ -50,7 +50,7 @@ def failure(log: Path, what: str, code: int) -> ToolError:
     """Return the error for a run that ended with exit status `code` (negative: killed by that signal)."""
     lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
     errors = [line for line in lines if _ERROR.search(line)]
-    latches = [line for line in lines if "Latch inferred for signal" in line]
+    latches = [line for line in lines if _LATCH.match(line)]
     shown = "\n".join(latches + (errors or lines[-_TAIL:]))
     cause = f"was killed by signal {-code} (9: often out of memory)" if code < 0 else f"failed with exit status {code}"
     return ToolError(f"Synthesis of {what} {cause}:\n{shown}\n({log})")
