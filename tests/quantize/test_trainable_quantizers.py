@@ -20,6 +20,7 @@ from fpgaq.quantize.quantizers import (
     GaussianMixture,
     HaarWeights,
     LearnedClip,
+    LearnedClipWeights,
     LearnedStep,
     LearnedStepWeights,
     LearnedThresholds,
@@ -33,6 +34,8 @@ from fpgaq.quantize.quantizers import (
 WEIGHTS: dict[str, Callable[[], TrainableWeights]] = {
     "fat": lambda: FrequencyAware(4),
     "fat log": lambda: FrequencyAware(3, "log"),
+    "clip": lambda: LearnedClipWeights(3),
+    "clip log": lambda: LearnedClipWeights(4, "log"),
     "fat depthwise": lambda: FrequencyAware(4, depthwise=True),
     "dgms": lambda: GaussianMixture(3),
     "lsq": lambda: LearnedStepWeights(4),
@@ -120,6 +123,9 @@ def test_frequency_aware_without_loss_is_plain_rounding() -> None:
     assert unit == 2.0 ** np.rint(np.log2(3 * spread / 7))
     plain = np.clip(np.rint((w - mean) / spread * spread / np.float32(unit)), -7, 7)
     assert np.array_equal(quantizer.stored(w)[0], plain)
+    baseline = built(LearnedClipWeights(4), w)
+    assert [v.name for v in baseline.trainable_variables] == ["clip"]
+    assert np.array_equal(baseline.stored(w)[0], plain)
 
 
 @pytest.mark.parametrize("depthwise", [False, True])

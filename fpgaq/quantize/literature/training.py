@@ -132,8 +132,12 @@ TRAINING = (
         "works",
         "integers of a fixed step, straight-through gradients",
         "",
-        (trained("--method uniform --bits 4 --activation-method calibrated --activations 4"),),
-        "definition",
+        (
+            trained("--method uniform --bits 4 --activation-method calibrated --activations 4"),
+            trained("--method clip --bits 3"),
+            trained("--method clip-log --bits 3"),
+        ),
+        "definition; clip and clip-log are FAT without its filter, which it has to be compared with",
     ),
     Entry(
         "Running ranges",

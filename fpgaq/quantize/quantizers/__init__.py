@@ -9,6 +9,7 @@ from fpgaq.quantize.quantizers.frequency_aware import FrequencyAware
 from fpgaq.quantize.quantizers.gaussian_mixture import GaussianMixture
 from fpgaq.quantize.quantizers.haar import HaarWeights
 from fpgaq.quantize.quantizers.learned_clip import LearnedClip
+from fpgaq.quantize.quantizers.learned_clip_weights import LearnedClipWeights
 from fpgaq.quantize.quantizers.learned_step import LearnedStep, LearnedStepWeights
 from fpgaq.quantize.quantizers.learned_thresholds import LearnedThresholds
 from fpgaq.quantize.quantizers.levels import AdditivePowerOfTwo, PiecewiseLinear, PowerOfTwo, Tapered
@@ -33,6 +34,7 @@ __all__ = [
     "GaussianMixture",
     "HaarWeights",
     "LearnedClip",
+    "LearnedClipWeights",
     "LearnedStep",
     "LearnedStepWeights",
     "LearnedThresholds",

@@ -99,6 +99,12 @@ def _frequency_aware(mode: str, bits: int, layer: Any, kernel: Real) -> Any:
     return FrequencyAware(bits, mode, depthwise="Depthwise" in type(layer).__name__)
 
 
+def _clipped(mode: str, bits: int, layer: Any, kernel: Real) -> Any:
+    from fpgaq.quantize.quantizers import LearnedClipWeights
+
+    return LearnedClipWeights(bits, mode)
+
+
 def _calibrated(bits: int, values: Real) -> Any:
     from fpgaq.quantize.quantizers.steps import fixed_steps
 
@@ -124,7 +130,8 @@ def _running(hindsight: bool, bits: int, values: Real) -> Any:
 
 
 _FAT = "arXiv 2102.07444"
-_FAT_RATES = {"transform": 0.5, "clip": 0.5}
+_CLIP_RATE = {"clip": 0.5}
+_FAT_RATES = {"transform": 0.5, **_CLIP_RATE}
 
 WEIGHTS = {
     system.name: system
@@ -147,6 +154,24 @@ WEIGHTS = {
             "sums of powers of two, scaled by least squares",
             "arXiv 1909.13144",
             "level set from the reference code; the scale is ours",
+        ),
+        System(
+            "clip",
+            range(2, 17),
+            partial(_clipped, "uniform"),
+            "integers up to a trained clip: fat without its filter",
+            _FAT,
+            "the baseline that fat needs",
+            _CLIP_RATE,
+        ),
+        System(
+            "clip-log",
+            range(2, 6),
+            partial(_clipped, "log"),
+            "powers of two up to a trained clip: fat-log without its filter",
+            _FAT,
+            "the baseline that fat-log needs",
+            _CLIP_RATE,
         ),
         System(
             "fat",
