@@ -33,12 +33,14 @@ lint: $(VENV)/.installed
 
 install: $(VENV)/.installed
 
-# uv where it is present, else venv and pip; the versions of constraints.txt either way.
+# uv where it is present, else venv and pip; the versions of constraints.txt either way. Compiled to bytecode, as pip does
+# by itself: else every process that imports TensorFlow compiles it again where Python may not write beside its sources.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@if command -v uv >/dev/null 2>&1; then \
 	    set -e; \
 	    test -x $(VENV)/bin/python || uv venv --quiet --python $(PYTHON) $(VENV); \
-	    uv pip install --quiet --python $(VENV)/bin/python --constraint constraints.txt --editable '.[test]'; \
+	    uv pip install --quiet --compile-bytecode --python $(VENV)/bin/python --constraint constraints.txt \
+	        --editable '.[test]'; \
 	else \
 	    set -e; \
 	    test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV); \
