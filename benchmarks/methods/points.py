@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fpgaq.quantize.ptq import registry as rounding
+from fpgaq.quantize.ptq.fits import FITS
 from fpgaq.quantize.training import registry as training
 
 #: Bits of activations, but where weights have 8, too.
@@ -14,7 +15,18 @@ ACTIVATIONS = 4
 #: The method that others are paired with, at equal bits.
 BASELINE = "uniform"
 #: Trained activations, with uniform weights.
-_ACTIVATION_METHODS = [name for name in training.ACTIVATIONS if name not in ("calibrated", "pact")]
+_ACTIVATION_METHODS = [
+    name
+    for name, system in training.ACTIVATIONS.items()
+    if name not in ("calibrated", "pact") and ACTIVATIONS in system.bits
+]
+
+
+def without_its_own(method: str) -> str | None:
+    """Return the method that is the same but for what a method adds; None where that is `BASELINE`."""
+    if method.startswith("fat"):
+        return method.replace("fat", "clip")
+    return "ptq-nearest" if method.startswith("ptq-") and method != "ptq-nearest" else None
 
 
 @dataclass(frozen=True)
@@ -49,7 +61,11 @@ def methods(bits: int) -> list[str]:
     trained = [name for name, system in training.WEIGHTS.items() if bits in system.bits]
     if bits not in training.WEIGHTS[BASELINE].bits:
         return trained
-    rounded = [f"ptq-{name}" for name in rounding.METHODS if name != "stochastic"]
+    rounded = [
+        f"ptq-{method.name}"
+        for method in rounding.METHODS.values()
+        if method.name != "stochastic" and bits >= FITS[method.format or "int"].least
+    ]
     return [*trained, *rounded, *(f"{BASELINE}-{name}" for name in _ACTIVATION_METHODS)]
 
 

@@ -1,4 +1,4 @@
-"""Means over seeds, paired differences from plain training, and what the hardware takes."""
+"""Means over seeds, paired differences at equal bits, which of them can be told from chance, and hardware."""
 
 from __future__ import annotations
 
@@ -10,71 +10,86 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from benchmarks.methods.points import BASELINE
+from benchmarks.methods.points import BASELINE, methods, without_its_own
 
 Row = Mapping[str, str]
+#: Error rate that all differences of a network called better or worse have together.
+LEVEL = 0.05
+#: Fewer seeds say nothing about chance.
+FEWEST = 5
 _HARDWARE = ("lut", "ff", "dsp", "bram18", "latency", "ii")
+_Accuracies = Mapping[str, float]
 
 
 def load(path: Path) -> list[dict[str, str]]:
-    """Return the rows without an error."""
+    """Return the rows of what is compared, those with an error too."""
     with path.open(newline="") as file:
-        return [row for row in csv.DictReader(file) if not row["error"]]
+        rows = list(csv.DictReader(file))
+    return [row for row in rows if row["method"] == "float" or row["method"] in methods(int(row["bits"]))]
 
 
 def summarized(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Return a row a network, method and bits, in percent and points."""
+    """Return a row a network, bits and method, in percent and points.
+
+    ``differences`` are paired ones from `BASELINE` and, where there is one, from the method without what is its own:
+    ``of``, ``mean``, ``interval`` (95 %, Student's t, of this difference alone), ``p`` and ``verdict``, "better" or
+    "worse" where Holm's correction for all differences on the network leaves one, else "".
+    """
     groups: dict[tuple[str, int, str], list[Row]] = {}
     for row in rows:
-        groups.setdefault((row["network"], int(row["bits"]), row["method"]), []).append(row)
-    return [_summary(key, group, _baseline(key, groups)) for key, group in sorted(groups.items())]
+        if not row["error"]:
+            groups.setdefault((row["network"], int(row["bits"]), row["method"]), []).append(row)
+    accuracies = {key: {row["seed"]: 100 * float(row["accuracy"]) for row in group} for key, group in groups.items()}
+    found = [_summary(key, group, accuracies) for key, group in sorted(groups.items())]
+    for network in {row["network"] for row in found}:
+        _judge([difference for row in found if row["network"] == network for difference in row["differences"]])
+    return found
 
 
-def _baseline(key: tuple[str, int, str], groups: Mapping[tuple[str, int, str], Sequence[Row]]) -> dict[str, float]:
-    """Return the accuracy of plain training at equal bits, by seed; one bit is compared with two."""
-    network, bits, _ = key
-    return {row["seed"]: float(row["accuracy"]) for row in groups.get((network, max(bits, 2), BASELINE), ())}
-
-
-def _summary(key: tuple[str, int, str], group: Sequence[Row], baseline: Mapping[str, float]) -> dict[str, Any]:
+def _summary(
+    key: tuple[str, int, str], group: Sequence[Row], accuracies: Mapping[tuple[str, int, str], _Accuracies]
+) -> dict[str, Any]:
     network, bits, method = key
-    found: dict[str, Any] = {
+    own = accuracies[key]
+    references = () if method in (BASELINE, "float") else (BASELINE, without_its_own(method))
+    # One bit is compared with two.
+    pairs = {of: accuracies.get((network, max(bits, 2), of), {}) for of in references if of is not None}
+    built = [row for row in group if row["lut"]]
+    zeros = [float(row["zeros"]) for row in group if row["zeros"]]
+    return {
         "network": network,
         "bits": bits,
         "method": method,
         "seeds": len(group),
-        "accuracy": round(100 * float(np.mean([float(row["accuracy"]) for row in group])), 2),
+        "accuracy": round(float(np.mean(list(own.values()))), 2),
+        "differences": [found for of, theirs in pairs.items() if (found := _difference(of, own, theirs)) is not None],
+        **({"zeros": round(100 * float(np.mean(zeros)))} if zeros else {}),
+        **({"built": sorted(int(row["seed"]) for row in built)} if built else {}),
+        **({name: round(float(np.mean([float(row[name]) for row in built]))) for name in _HARDWARE} if built else {}),
     }
-    pairs = [100 * (float(row["accuracy"]) - baseline[row["seed"]]) for row in group if row["seed"] in baseline]
-    if method not in (BASELINE, "float") and len(pairs) > 1:
-        found |= _difference(np.array(pairs))
-    built = [row for row in group if row["lut"]]
-    for name in _HARDWARE if built else ():
-        found[name] = round(float(np.mean([float(row[name]) for row in built])))
-    return found
 
 
-def _difference(pairs: np.ndarray) -> dict[str, Any]:
-    """Return the mean of paired differences and its 95 % confidence interval by Student's t."""
-    half = float(stats.t.ppf(0.975, len(pairs) - 1) * pairs.std(ddof=1) / np.sqrt(len(pairs)))
-    mean = float(pairs.mean())
-    return {"difference": round(mean, 2), "interval": [round(mean - half, 2), round(mean + half, 2)]}
+def _difference(of: str, own: _Accuracies, theirs: _Accuracies) -> dict[str, Any] | None:
+    """Return the difference of the seeds that both have; None if those are too few."""
+    pairs = np.array([own[seed] - theirs[seed] for seed in own if seed in theirs])
+    if len(pairs) < FEWEST:
+        return None
+    mean, error = float(pairs.mean()), float(pairs.std(ddof=1) / np.sqrt(len(pairs)))
+    half = float(stats.t.ppf(0.975, len(pairs) - 1)) * error
+    # Differences that are all the same have no error.
+    p = float(2 * stats.t.sf(abs(mean) / error, len(pairs) - 1)) if error else float(mean == 0)
+    return {
+        "of": of,
+        "pairs": len(pairs),
+        "mean": round(mean, 2),
+        "interval": [round(mean - half, 2), round(mean + half, 2)],
+        "p": p,
+    }
 
 
-def text(found: Sequence[Mapping[str, Any]]) -> str:
-    """Return the summary as Markdown tables, one a network."""
-    lines: list[str] = []
-    for network in dict.fromkeys(row["network"] for row in found):
-        lines += [
-            "",
-            f"| {network} | | accuracy, % | to {BASELINE} of equal bits, points | LUT | FF | DSP | latency | II |",
-            "|---|---|---|---|---|---|---|---|---|",
-        ]
-        for row in (row for row in found if row["network"] == network):
-            difference = (
-                "{:+.2f} ({:+.2f} to {:+.2f})".format(row["difference"], *row["interval"]) if "interval" in row else ""
-            )
-            hardware = " | ".join(str(row.get(name, "")) for name in ("lut", "ff", "dsp", "latency", "ii"))
-            weights = "float" if row["method"] == "float" else f"{row['bits']} bit"
-            lines.append(f"| {weights} | {row['method']} | {row['accuracy']:.2f} | {difference} | {hardware} |")
-    return "\n".join(lines[1:])
+def _judge(differences: Sequence[dict[str, Any]]) -> None:
+    """Say which differences remain after Holm's correction: the k-th smallest p counts times those not yet passed."""
+    passed = True
+    for place, difference in enumerate(sorted(differences, key=lambda difference: difference["p"])):
+        passed = passed and difference["p"] * (len(differences) - place) <= LEVEL
+        difference["verdict"] = ("better" if difference["mean"] > 0 else "worse") if passed else ""
