@@ -57,8 +57,8 @@ def _section(network: str, rows: _Rows) -> list[str]:
         *_sentences(rows),
         "",
         *_figure(network, rows),
-        "| weights | method | seeds | accuracy, % | to `uniform`, points | zeros, % | LUT | FF | DSP | latency |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| bits | method | seeds | % right | to uniform | 95 % interval | % zeros | LUT | FF | DSP | latency |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
         *(_line(row) for row in sorted(rows, key=lambda row: (row["bits"], -row["accuracy"], row["method"]))),
     ]
 
@@ -123,17 +123,17 @@ def _bits(bits: int) -> str:
 
 
 def _line(row: Mapping[str, Any]) -> str:
-    cells = [_bits(row["bits"]) if row["method"] != "float" else "float", row["method"], row["seeds"]]
-    cells.append(f"{row['accuracy']:.2f}")
     plain = next((d for d in row["differences"] if d["of"] == BASELINE), None)
-    cells.append("" if plain is None else _difference(plain))
+    cells = ["" if row["method"] == "float" else row["bits"], row["method"], row["seeds"], f"{row['accuracy']:.2f}"]
+    cells += ["", ""] if plain is None else _difference(plain)
     cells += [row.get(name, "") for name in ("zeros", "lut", "ff", "dsp", "latency")]
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
 
-def _difference(found: Mapping[str, Any]) -> str:
-    text = "{:+.2f} ({:+.2f} to {:+.2f})".format(found["mean"], *found["interval"])
-    return f"{text} **{found['verdict']}**" if found["verdict"] else text
+def _difference(found: Mapping[str, Any]) -> list[str]:
+    """Return a difference with its verdict, and its interval, neither of which breaks into lines."""
+    text, low, high = (f"{number:+.2f}" for number in (found["mean"], *found["interval"]))
+    return [f"{text}&nbsp;**{found['verdict']}**" if found["verdict"] else text, f"{low}&nbsp;to&nbsp;{high}"]
 
 
 def _failures(rows: Sequence[Mapping[str, str]]) -> list[str]:
