@@ -11,24 +11,25 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fpgaq import toolchain
-from fpgaq.config import make_options
+from fpgaq.config import Options, make_options
 from fpgaq.explore.candidates import label
 from fpgaq.explore.costs import whole_cost
-from fpgaq.explore.network import Data, Network
+from fpgaq.explore.network import Data, Network, Rounded
 from fpgaq.explore.policies import POLICIES
 from fpgaq.explore.problem import Allocation, Problem, whole_damage
 from fpgaq.explore.searches import SEARCHES, Ledger
 from fpgaq.explore.searches.random_draws import draws
 from fpgaq.explore.solvers import SOLVERS
+from fpgaq.explore.solvers.clusters import solve_clusters
 from fpgaq.explore.space import Space, measured_space
-from fpgaq.quantize.requantize import Choice, matrices, quantized_kernels, requantized
+from fpgaq.quantize.requantize import Choice, matrices, requantized
 
 _SIZES = (48, 32, 32, 24)
 _BITS = (2, 3, 4, 5)
@@ -73,13 +74,14 @@ def percentiles(seed: int) -> dict[str, Row]:
     calibration = training.first(_CALIBRATION)
     choices = [Choice("int", bits, _ACTIVATIONS) for bits in _BITS]
     copies = [requantized(model, choice, calibration.x) for choice in choices]
-    network = Network(model, copies[-1], choices, list(map(quantized_kernels, copies)), calibration)
+    network = Network(model, Rounded.of(choices, copies), choices, calibration)
     counts = [network.floats[name].size for name in matrices(model)]
     costs = {"size": [count * np.array(_BITS) for count in counts]}
     limits = {"size": _MEAN_BITS * sum(counts)}
+    space = Space(network, costs)
     free = Problem([np.zeros(len(_BITS), np.int64) for _ in counts], costs, limits)
     every = [a for a in itertools.product(range(len(_BITS)), repeat=len(counts)) if free.fits(a)]
-    accuracy = {a: network.accuracy(a, test) for a in every}
+    accuracy = {a: space.accuracy(a, test) for a in every}
     near = [accuracy[a] for a in every if free.cost(a)["size"] >= _USED * limits["size"]]
 
     def row(allocation: Allocation, evaluations: int) -> Row:
@@ -94,20 +96,22 @@ def percentiles(seed: int) -> dict[str, Row]:
         candidates = {name: _solved(table, costs, limits) for name, table in function(network).items()}
         for name, allocations in candidates.items():
             rows[f"{policy} {name}".strip()] = row(allocations[0], scan if policy in ("kl", "ce") else 0)
-        swept = min(candidates.values(), key=lambda allocations: network.loss(allocations[0]))
-        best = min(swept, key=network.loss)
+        swept = min(candidates.values(), key=lambda allocations: space.loss(allocations[0]))
+        best = min(swept, key=space.loss)
         measured = _TOP + len(candidates) * (len(candidates) > 1) + scan * (policy in ("kl", "ce"))
         rows[f"{policy}, re-scored"] = row(best, measured)
     problem = Problem(whole_damage(POLICIES["kl"](network)[""]), costs, limits)
     for name, search in SEARCHES.items():
-        ledger = Ledger(problem, network.loss, _EVALUATIONS, seed)
+        ledger = Ledger(problem, space.loss, _EVALUATIONS, seed)
         search(problem, ledger)
         more = scan if name == "evolution" else 0  # its table is the scan
         rows[name] = row(ledger.solution(1).allocations[0], len(ledger.losses) + more)
+    clustered = solve_clusters(problem, network, _TOP).allocations
+    rows["lossy-coding-length clusters, re-scored"] = row(min(clustered, key=space.loss), len(clustered))
     random = draws(problem, _EVALUATIONS, seed)
-    rows["random, best of 50 by loss"] = row(min(random, key=network.loss), len(random))
+    rows["random, best of 50 by loss"] = row(min(random, key=space.loss), len(random))
     rows["uniform 3 bits"] = row((_BITS.index(_MEAN_BITS),) * len(counts), 0)
-    rows["least loss of all"] = row(min(every, key=network.loss), len(every))
+    rows["least loss of all"] = row(min(every, key=space.loss), len(every))
     rows["random, in the mean"] = {"accuracy": float(np.mean(near)), "percentile": 50.0, "evaluations": 0}
     rows["float"] = {"accuracy": network.accuracy([None] * len(counts), test), "percentile": None, "evaluations": 0}
     return rows
@@ -121,51 +125,46 @@ def luts(seed: int) -> list[Row]:
     """Return for uniform bits the fewest LUTs with no more training loss, by what may be chosen."""
     model, training, test = trained(seed)
     options = make_options({"input_precision": "ufixed<5,1>"})
-    spaces = {
-        width: measured_space(model, [Choice(*choice, width) for choice in _LUT_CHOICES], training, options, fast=True)
-        for width in _LUT_ACTIVATIONS
-    }
-    tables = {width: space.tables("kl")[""] for width, space in spaces.items()}
-    integers = [k for k, (format_, _) in enumerate(_LUT_CHOICES) if format_ == "int"]
-    every = list(range(len(_LUT_CHOICES)))
-    base = spaces[_ACTIVATIONS]
+    choices = [Choice(*choice, width) for width in _LUT_ACTIVATIONS for choice in _LUT_CHOICES]
+    space = measured_space(model, choices, training, options, fast=True)
+    table = space.tables("kl")[""]
+    uniform = dict(zip(choices, space.uniform, strict=True))
     rows = []
     for bits in _UNIFORM:
-        uniform = (_LUT_CHOICES.index(("int", bits)),) * len(base.network.layers)
-        lut = whole_cost(requantized(model, base.layers(uniform), training.x), options, 0).value["lut"]
-        loss = base.network.loss(uniform)
-        row: Row = {"uniform": bits, "lut": lut, "accuracy": base.network.accuracy(uniform, test)}
-        for name, columns, widths in (
-            ("bits", integers, [_ACTIVATIONS]),
-            ("bits and formats", every, [_ACTIVATIONS]),
-            ("bits, formats and activations", every, list(_LUT_ACTIVATIONS)),
-        ):
-            found = [
-                (_lut(spaces[width], allocation), width, allocation)
-                for width in widths
-                for allocation in _near(spaces[width], tables[width], columns, lut)
-                if spaces[width].network.loss(allocation) <= loss
-            ]
-            _, width, best = min(found)
-            space = spaces[width]
-            whole = whole_cost(requantized(model, space.layers(best), training.x), options, 0).value["lut"]
+        plain = uniform[Choice("int", bits, _ACTIVATIONS)]
+        lut = _whole(model, space, plain, training, options)
+        loss = space.loss(plain)
+        row: Row = {"uniform": bits, "lut": lut, "accuracy": space.accuracy(plain, test)}
+        for name, allowed in _ALLOWED.items():
+            near = _near(space, table, allowed, lut)
+            best = min((_lut(space, a), a) for a in near if space.loss(a) <= loss)[1]
+            whole = _whole(model, space, best, training, options)
+            layers = {name: f"{label(c)}/{c.activations}" for name, c in space.layers(best).items()}
             row[name] = {
                 "lut": whole,
                 "ratio": whole / lut,
-                "accuracy": space.network.accuracy(best, test),
-                "activations": width,
-                "layers": [label(choice) for choice in space.layers(best).values()],
+                "accuracy": space.accuracy(best, test),
+                "layers": layers,
             }
         rows.append(row)
     return rows
 
 
-def _near(space: Space, table: Sequence[Any], columns: Sequence[int], lut: int) -> set[Allocation]:
-    """Return the best allocations of some choices within shares of so many LUTs."""
-    damage = [layer[columns] for layer in table]
-    costs = {"lut": [layer[columns] for layer in space.costs["lut"]]}
+#: What may be chosen, by its name.
+_ALLOWED: dict[str, Callable[[Choice], bool]] = {
+    "bits": lambda choice: choice.format == "int" and choice.activations == _ACTIVATIONS,
+    "bits and formats": lambda choice: choice.activations == _ACTIVATIONS,
+    "bits, formats and activations": lambda choice: True,
+}
+
+
+def _near(space: Space, table: Sequence[Any], allowed: Callable[[Choice], bool], lut: int) -> set[Allocation]:
+    """Return the best allocations of allowed choices within shares of so many LUTs."""
+    columns = [[k for k, choice in enumerate(of) if allowed(choice)] for of in space.network.choices.values()]
+    damage = [layer[k] for layer, k in zip(table, columns, strict=True)]
+    costs = {"lut": [layer[k] for layer, k in zip(space.costs["lut"], columns, strict=True)]}
     return {
-        tuple(columns[c] for c in allocation)
+        tuple(k[c] for k, c in zip(columns, allocation, strict=True))
         for share in _SHARES
         for allocation in SOLVERS["dp"](Problem(damage, costs, {"lut": int(share * lut)}), _TOP).allocations
     }
@@ -173,6 +172,11 @@ def _near(space: Space, table: Sequence[Any], columns: Sequence[int], lut: int) 
 
 def _lut(space: Space, allocation: Allocation) -> int:
     return space.free({}).cost(allocation)["lut"]
+
+
+def _whole(model: Any, space: Space, allocation: Allocation, training: Data, options: Options) -> int:
+    """Return the LUTs of the whole network, by the estimate with its adder graphs."""
+    return whole_cost(requantized(model, space.layers(allocation), training.x), options, 0).value["lut"]
 
 
 def _means(runs: Sequence[Mapping[str, Row]]) -> dict[str, Row]:

@@ -66,14 +66,14 @@ def search(
     ] = None,
     latency: Annotated[Optional[int], typer.Option(help="Cycles, the same as latency=N in the budget.")] = None,  # noqa: UP045
     weights: Annotated[str, typer.Option(help="Bits of weights to choose from: 4, 2..8 or 2,4,8.")] = "2..8",
-    activations: Annotated[str, typer.Option(help="Bits of activations; one is chosen for all layers.")] = "4",
+    activations: Annotated[str, typer.Option(help="Bits of activations to choose from.")] = "4",
     formats: Annotated[str, typer.Option(help="Formats to choose from: int, pot, ternary, binary.")] = "int",
     policy: Annotated[
         str,
         typer.Option(help="Damage of a choice: kl, ce, mse, fisher, hessian, nuclear-norm, ompq, lossy-coding-length."),
     ] = "kl",
     solver: Annotated[
-        str, typer.Option(help="milp, dp (one budget), greedy; or a search: anneal, reinforce, evolution.")
+        str, typer.Option(help="milp, dp (one budget), greedy, clusters; or a search: anneal, reinforce, evolution.")
     ] = "milp",
     calibration: Annotated[
         Optional[Path],  # noqa: UP045

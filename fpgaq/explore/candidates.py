@@ -28,7 +28,7 @@ class Candidate:
     source : str
         The policy, the search or the baseline that it came from.
     layers : mapping of Choice
-        By layer.
+        By layer; the activations are those of the rectifier behind it.
     allocation : Allocation
         The numbers of the choices.
     damage : int
@@ -62,14 +62,21 @@ class Candidate:
     chosen: bool = False
 
     @property
-    def activations(self) -> int:
-        """Bits of all rectifiers."""
-        bits = next(iter(self.layers.values())).activations
-        assert bits is not None  # a search always chooses them
-        return bits
+    def activations(self) -> tuple[int, ...]:
+        """The different bits of rectifiers, ascending."""
+        return tuple(sorted({c.activations for c in self.layers.values() if c.activations is not None}))
 
     @property
-    def order(self) -> tuple[float, tuple[int, ...], int, Allocation]:
+    def labels(self) -> dict[str, str]:
+        """The choices as one word each; bits of rectifiers stand there where they differ."""
+        mixed = len(self.activations) > 1
+        return {
+            name: f"{label(choice)}/{choice.activations}" if mixed and choice.activations else label(choice)
+            for name, choice in self.layers.items()
+        }
+
+    @property
+    def order(self) -> tuple[float, tuple[int, ...], tuple[int, ...], Allocation]:
         """What candidates are ordered by: loss, then cost, then the choices."""
         return self.loss, tuple(self.cost.values()), self.activations, self.allocation
 
@@ -78,8 +85,8 @@ class Candidate:
         value = self.cost if self.whole is None else self.whole.value
         return {
             "source": f"{self.source}, {self.epochs} epochs" if self.epochs else self.source,
-            "activations": str(self.activations),
-            "layers": " ".join(f"{name}={label(choice)}" for name, choice in self.layers.items()),
+            "activations": "..".join(map(str, sorted({*self.activations[:1], *self.activations[-1:]}))),
+            "layers": " ".join(f"{name}={word}" for name, word in self.labels.items()),
             "damage": str(self.damage),
             **{name: str(value[name]) for name in RESOURCES},
             "estimate": "layers" if self.whole is None else "whole",
@@ -110,7 +117,7 @@ def shown_table(candidates: Sequence[Candidate], limits: Sequence[str]) -> Table
     table = Table(*titles, box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
     for candidate in candidates[:_SHOWN]:
         row = candidate.to_row()
-        words = " ".join(label(choice) for choice in candidate.layers.values())
+        words = " ".join(candidate.labels.values())
         costs = (f"{row[name]}{'' if candidate.whole else '~'}" for name in resources)
         accuracy = "" if candidate.accuracy is None else f"{100 * candidate.accuracy:.2f} %"
         cells = (row["source"], words, row["activations"], *costs, row["fits"], row["loss"], accuracy)

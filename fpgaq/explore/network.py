@@ -1,8 +1,9 @@
-"""A trained network whose kernels are exchanged: what choices of bits do to its outputs, without building models."""
+"""A trained network whose kernels and rectifiers are exchanged: what choices do to its outputs, without new models."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import copy
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgaq.errors import ModelError
-from fpgaq.quantize.requantize import Choice, free_kernels, matrices
+from fpgaq.explore.wiring import sources
+from fpgaq.quantize.requantize import Choice, free_kernels, matrices, quantized_kernels, rectifiers
 from fpgaq.quantize.training.loss import last_activation
 
 Real = NDArray[np.float64]
@@ -32,41 +34,79 @@ class Data:
         return Data(self.x[:count], None if self.labels is None else self.labels[:count])
 
 
+@dataclass(frozen=True)
+class Rounded:
+    """A model rounded in every way that may be chosen, in parts.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Requantized with one of the choices: biases are taken from it, and all that no choice is about.
+    kernels : mapping of mapping
+        By format and bits the quantized kernels by layer.
+    steps : mapping of mapping
+        By bits of activations the step and the largest level of every rectifier by layer; none where rectifiers stay.
+    """
+
+    model: Any
+    kernels: Mapping[tuple[str, int], Mapping[str, Real]]
+    steps: Mapping[int, Mapping[str, tuple[float, int]]]
+
+    @classmethod
+    def of(cls, choices: Sequence[Choice], models: Sequence[Any]) -> Rounded:
+        """Take apart the models that were requantized with the choices."""
+        kernels = {(c.format, c.weights): quantized_kernels(model) for c, model in zip(choices, models, strict=True)}
+        widths = {c.activations: model for c, model in zip(choices, models, strict=True)}
+        return cls(models[-1], kernels, {bits: _steps(model) for bits, model in widths.items() if bits is not None})
+
+
 class Network:
-    """The quantized network with free kernels.
+    """The quantized network whose kernels and rectifiers are exchanged.
 
     Parameters
     ----------
     original : keras.Model
         The trained model: its outputs are what quantization should keep.
-    quantized : keras.Model
-        The same, requantized with some choice: activations and biases are taken from here.
+    rounded : Rounded
     choices : sequence of Choice
-        Of every layer.
-    kernels : sequence of mapping
-        For every choice the quantized kernels by layer.
+        What there is. Activations are those that a layer takes: of the rectifiers that its inputs come through.
     calibration : Data
+
+    Attributes
+    ----------
+    choices : dict
+        By layer; behind inputs of the network there are no activations to choose, and only the widest are offered.
     """
 
-    def __init__(
-        self,
-        original: Any,
-        quantized: Any,
-        choices: Sequence[Choice],
-        kernels: Sequence[dict[str, Real]],
-        calibration: Data,
-    ) -> None:
+    def __init__(self, original: Any, rounded: Rounded, choices: Sequence[Choice], calibration: Data) -> None:
         self.original = original
-        self.choices = tuple(choices)
         self.layers = matrices(original)
         self.calibration = calibration
         self.floats = {name: np.asarray(original.get_layer(name).get_weights()[0], np.float64) for name in self.layers}
-        self.kernels = tuple(kernels)
-        self.model = free_kernels(quantized)
+        self.rounded = rounded
+        self._sources = sources(original)
+        self._rectifiers = rectifiers(original)
+        self._activations = {name: _Steps() for name in self._rectifiers} if rounded.steps else {}
+        self.model = free_kernels(rounded.model, self._activations)
         self.variables = {name: self.model.get_layer(name).weights[0] for name in self.layers}
-        self._held: dict[str, int | None] = dict.fromkeys(self.layers)
-        self._losses: dict[tuple[int | None, ...], float] = {}
+        self._held: dict[str, tuple[str, int] | None] = dict.fromkeys(self.layers)
+        self._losses: dict[object, float] = {}
         self._call = _compiled(self.model)
+        self._offer(choices)
+
+    def _offer(self, choices: Sequence[Choice]) -> None:
+        self.grid = tuple(choices)
+        self._widest = max((c.activations for c in choices if c.activations is not None), default=None)
+        self.choices = {
+            name: tuple(c for c in choices if self._sources[name] or c.activations == self._widest)
+            for name in self.layers
+        }
+
+    def at(self, activations: int | None) -> Network:
+        """Return the same network with one width of activations to choose."""
+        found = copy.copy(self)
+        found._offer([choice for choice in self.grid if choice.activations == activations])
+        return found
 
     @cached_property
     def wanted(self) -> Real:
@@ -77,27 +117,48 @@ class Network:
         """Whether a layer has a kernel for each of its input channels."""
         return "Depthwise" in type(self.original.get_layer(name)).__name__
 
-    def outputs(self, choices: Sequence[int | None], x: Real) -> Real:
-        """Return outputs with the kernels of a choice for every layer, None for the float ones."""
+    def outputs(self, choices: Sequence[Choice | None], x: Real) -> Real:
+        """Return outputs with a choice for every layer, None for float kernels and the widest activations."""
         for name, choice in zip(self.layers, choices, strict=True):
-            if self._held[name] != choice:
-                self.variables[name].assign(self.floats[name] if choice is None else self.kernels[choice][name])
-                self._held[name] = choice
+            wanted = None if choice is None else (choice.format, choice.weights)
+            if self._held[name] != wanted:
+                self.variables[name].assign(self.floats[name] if wanted is None else self.rounded.kernels[wanted][name])
+                self._held[name] = wanted
+        widths = self.widths(choices)
+        for name, activation in self._activations.items():
+            activation.assign(*self.rounded.steps[widths[self._rectifiers[name]]][name])
         return _in_batches(self._call, x)
 
-    def divergence(self, choices: Sequence[int | None]) -> float:
+    def widths(self, choices: Sequence[Choice | None]) -> dict[str, int]:
+        """Return the bits of the rectifiers behind layers: the most that one of the layers after them takes.
+
+        Those that no layer with weights takes have the bits that the layer before them takes.
+        """
+        taken = {
+            name: self._widest if choice is None else choice.activations
+            for name, choice in zip(self.layers, choices, strict=True)
+        }
+        found = {}
+        for owner in self._rectifiers.values():
+            takers = [taken[name] for name in self.layers if owner in self._sources[name]] or [taken[owner]]
+            found[owner] = max((bits for bits in takers if bits is not None), default=None)
+        return {name: bits for name, bits in found.items() if bits is not None}
+
+    def divergence(self, choices: Sequence[Choice | None]) -> float:
         """Return the mean KL divergence from the original model on the calibration data, in nats."""
         return self._divergence(self.outputs(choices, self.calibration.x))
 
-    def entropy(self, choices: Sequence[int | None]) -> float:
+    def entropy(self, choices: Sequence[Choice | None]) -> float:
         """Return the mean cross entropy with the labels of the calibration data, in nats."""
         return self._entropy(self.outputs(choices, self.calibration.x))
 
-    def loss(self, choices: Sequence[int | None]) -> float:
+    def loss(self, choices: Sequence[Choice | None]) -> float:
         """Return what candidates are judged by: cross entropy where there are labels, else the KL divergence."""
-        key = tuple(choices)
+        kernels = tuple(None if choice is None else (choice.format, choice.weights) for choice in choices)
+        key = kernels, tuple(self.widths(choices).items())
         if key not in self._losses:
-            self._losses[key] = self.entropy(key) if self.calibration.labels is not None else self.divergence(key)
+            measure = self.divergence if self.calibration.labels is None else self.entropy
+            self._losses[key] = measure(choices)
         return self._losses[key]
 
     def loss_of(self, model: Any) -> float:
@@ -105,7 +166,7 @@ class Network:
         outputs = _in_batches(_compiled(model), self.calibration.x)
         return self._entropy(outputs) if self.calibration.labels is not None else self._divergence(outputs)
 
-    def accuracy(self, choices: Sequence[int | None], data: Data) -> float:
+    def accuracy(self, choices: Sequence[Choice | None], data: Data) -> float:
         """Return the share of right classes on labelled data."""
         assert data.labels is not None
         return _share_of_right(self.model, self.outputs(choices, data.x), data.labels)
@@ -118,6 +179,32 @@ class Network:
         assert self.calibration.labels is not None
         found = log_probabilities(self.model, outputs)
         return float(-np.mean(found[np.arange(len(found)), self.calibration.labels]))
+
+
+class _Steps:
+    """A rectifier of equal steps that can be changed between calls."""
+
+    def __init__(self) -> None:
+        import tensorflow as tf
+
+        self._step, self._top = tf.Variable(1.0), tf.Variable(1.0)
+
+    def assign(self, step: float, top: int) -> None:
+        self._step.assign(step)
+        self._top.assign(top)
+
+    def __call__(self, x: Any) -> Any:
+        import tensorflow as tf
+
+        ratio = tf.clip_by_value(x / self._step, 0.0, self._top)
+        # Policies read gradients: those of the rectifier without its steps.
+        return (tf.round(ratio) + (ratio - tf.stop_gradient(ratio))) * self._step
+
+
+def _steps(model: Any) -> dict[str, tuple[float, int]]:
+    """Return the step and the largest level of the rectifiers of a requantized model."""
+    quantizers = {name: model.get_layer(name).activation for name in rectifiers(model)}
+    return {name: (2.0 ** int(q.integer - q.bits), (1 << int(q.bits)) - 1) for name, q in quantizers.items()}
 
 
 def accuracy_of_model(model: Any, data: Data) -> float:

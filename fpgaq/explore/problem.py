@@ -58,13 +58,17 @@ class Problem:
         """Return the damage of an allocation."""
         return _sum(self.damage, allocation)
 
+    def price(self, allocation: Allocation) -> int:
+        """Return what an allocation takes of all budgets together, in shares of them."""
+        return _sum(self.prices, allocation)
+
     def fits(self, allocation: Allocation) -> bool:
         """Whether an allocation is within every budget."""
         return all(_sum(self.costs[name], allocation) <= limit for name, limit in self.limits.items())
 
     def order(self, allocation: Allocation) -> tuple[int, int, Allocation]:
         """Return what allocations are ordered by: damage, then cost, then the numbers of the choices."""
-        return self.total_damage(allocation), _sum(self.prices, allocation), allocation
+        return self.total_damage(allocation), self.price(allocation), allocation
 
     def smallest(self) -> dict[str, int]:
         """Return the least that the network can take of every limited resource, each for itself."""

@@ -14,9 +14,11 @@ from fpgaq.explore.candidates import Candidate
 from fpgaq.explore.costs import whole_cost
 from fpgaq.explore.evaluate import train
 from fpgaq.explore.network import Data, Network, accuracy_of_model
+from fpgaq.explore.policies import MEASURED
 from fpgaq.explore.problem import Problem
 from fpgaq.explore.searches import SEARCHES
 from fpgaq.explore.searches.random_draws import draws
+from fpgaq.explore.solvers.clusters import CLUSTERS
 from fpgaq.explore.space import TOP, Space, measured_space
 from fpgaq.progress import Progress
 from fpgaq.quantize.requantize import Choice, requantized
@@ -40,8 +42,8 @@ class Task:
         Of the conversion.
     limits : mapping of int
         Budgets.
-    choices : sequence of sequence of Choice
-        For every width of the activations the choices of a layer.
+    choices : sequence of Choice
+        Of a layer.
     policy, solver : str
     calibration : Data
         For the ranges of activations and for losses.
@@ -59,7 +61,7 @@ class Task:
     model: Any
     options: Options
     limits: Mapping[str, int]
-    choices: Sequence[Sequence[Choice]]
+    choices: Sequence[Choice]
     policy: str
     solver: str
     calibration: Data
@@ -100,10 +102,10 @@ def search(task: Task, progress: Progress) -> Found:
         If nothing is within the budgets.
     """
     with progress.phase("costs", "estimating every choice of every layer"):
-        spaces = [
-            measured_space(task.model, choices, task.calibration, task.options, fast=task.fast)
-            for choices in task.choices
-        ]
+        space = measured_space(task.model, task.choices, task.calibration, task.options, fast=task.fast)
+        # What only knows weights would always take the narrowest activations.
+        mixed = task.policy in MEASURED and task.solver != CLUSTERS
+        spaces = [space] if mixed else [space.at(width) for width in space.widths]
     problems = [space.free(task.limits) for space in spaces]
     spaces = [space for space, problem in zip(spaces, problems, strict=True) if within(problem.smallest(), task.limits)]
     if not spaces:
@@ -116,13 +118,13 @@ def search(task: Task, progress: Progress) -> Found:
             statuses = []
             for space, table in zip(spaces, tables, strict=True):
                 problem, solution = space.solved(table, limits, task.solver, task.evaluations, task.seed)
-                statuses.append(f"{solution.status} ({space.network.choices[0].activations} bit activations)")
+                statuses.append(f"{solution.status} (activations of {', '.join(map(str, space.widths))} bits)")
                 for candidate in _candidates(task, space, problem, solution.allocations):
-                    candidates.setdefault((candidate.activations, candidate.allocation), candidate)
+                    candidates.setdefault(tuple(candidate.layers.items()), candidate)
         if not any(candidate.fits for candidate in candidates.values()):
             raise nothing_fits(problems)
         with progress.phase("whole", "estimating the best candidates as whole networks"):
-            chosen, model = _winner(task, spaces, list(candidates.values()))
+            chosen, model = _winner(task, space.network, list(candidates.values()))
         if chosen is not None:
             chosen.chosen = True
             return Found(sorted(candidates.values(), key=lambda c: c.order), chosen, model, statuses)
@@ -140,29 +142,28 @@ def _candidates(
     baselines += [("random", a) for a in draws(problem, _RANDOM, task.seed)]
     for origin, allocation in [*((source, a) for a in allocations), *baselines]:
         cost = problem.cost(allocation)
-        accuracy = None if task.test is None else space.network.accuracy(allocation, task.test)
+        accuracy = None if task.test is None else space.accuracy(allocation, task.test)
         yield Candidate(
             origin,
             space.layers(allocation),
             allocation,
             problem.total_damage(allocation),
             cost,
-            space.network.loss(allocation),
+            space.loss(allocation),
             accuracy,
             within(cost, task.limits),
         )
 
 
-def _winner(task: Task, spaces: Sequence[Space], candidates: Sequence[Candidate]) -> tuple[Candidate | None, Any]:
+def _winner(task: Task, network: Network, candidates: Sequence[Candidate]) -> tuple[Candidate | None, Any]:
     """Estimate candidates as whole networks, the best ones first, until one is within the budgets; train some."""
-    networks = {space.network.choices[0].activations: space.network for space in spaces}
     wanted = _TRAINED if task.epochs else 1
     good: list[tuple[Candidate, Any]] = []
     for candidate in sorted((c for c in candidates if c.fits), key=lambda c: c.order)[:TOP]:
         model = requantized(task.model, candidate.layers, task.calibration.x)
         _estimate(task, candidate, model)
         if candidate.fits and task.epochs:
-            _train(task, networks[candidate.activations], candidate, model)
+            _train(task, network, candidate, model)
         if candidate.fits:
             good.append((candidate, model))
         if len(good) == wanted:

@@ -19,6 +19,7 @@ from fpgaq.explore.policies import LABELLED, POLICIES
 from fpgaq.explore.search import Task
 from fpgaq.explore.searches import SEARCHES
 from fpgaq.explore.solvers import SOLVERS
+from fpgaq.explore.solvers.clusters import CLUSTERED, CLUSTERS
 from fpgaq.ir.ops import Input
 from fpgaq.ir.types import FixedType
 from fpgaq.quantize.requantize import Choice, widths
@@ -38,7 +39,9 @@ def search_task(given: dict[str, Any]) -> Task:
     limits = parse_budget(given["budget"] or "", given["latency"])
     policy, solver = given["policy"], given["solver"]
     _require_known("policy", policy, list(POLICIES))
-    _require_known("solver", solver, [*SOLVERS, *SEARCHES])
+    _require_known("solver", solver, [*SOLVERS, CLUSTERS, *SEARCHES])
+    if solver == CLUSTERS and policy != CLUSTERED:
+        raise ConfigError(f"--solver {CLUSTERS} is the form of --policy {CLUSTERED}, not of {policy}")
     if solver == "dp" and len(limits) > 1:
         raise ConfigError(f"--solver dp takes one budget, not {', '.join(limits)}; use milp")
     if given["evaluations"] < 1 or given["finetune"] < 0:
@@ -46,7 +49,7 @@ def search_task(given: dict[str, Any]) -> Task:
     formats = [name.strip() for name in given["formats"].split(",")]
     layer_choices = choices(formats, numbers(given["weights"], "--weights"))
     activations = numbers(given["activations"], "--activations")
-    every = [[Choice(format_, bits, width) for format_, bits in layer_choices] for width in activations]
+    every = [Choice(format_, bits, width) for width in activations for format_, bits in layer_choices]
     model_file, options = _target(given)
     check_options(options)
     calibration_file = given["calibration"] or options.inputs

@@ -7,7 +7,7 @@ rectifiers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -120,7 +120,9 @@ class Makers:
     rectifier: Callable[[Real], Any] | None
 
 
-def exchanged(model: Any, makers: Mapping[str, Makers], calibration: NDArray[np.floating[Any]]) -> Any:
+def exchanged(
+    model: Any, makers: Mapping[str, Makers], calibration: NDArray[np.floating[Any]], *, plain: Container[str] = ()
+) -> Any:
     """Return a copy of a model with the quantizers that are made for it; trainable ones start from what they quantize.
 
     Parameters
@@ -129,6 +131,8 @@ def exchanged(model: Any, makers: Mapping[str, Makers], calibration: NDArray[np.
     makers : mapping of Makers
         By the name of a layer with a matrix; a rectifier follows the matrix in front of it.
     calibration : float array, shape (samples, ...)
+    plain : container of str
+        Layers whose rectifiers stay as they are.
 
     Raises
     ------
@@ -146,7 +150,8 @@ def exchanged(model: Any, makers: Mapping[str, Makers], calibration: NDArray[np.
     if unknown:
         raise ModelError(f"layer {sorted(unknown)[0]!r} has no matrix; layers with one are {', '.join(names)}")
     current = _by_layer(model, makers)
-    levels = layer_outputs(model, [layer for layer in model.layers if _is_rounded(layer, current)], calibration)
+    rounded = [layer for layer in model.layers if _is_rounded(layer, current) and layer.name not in plain]
+    levels = layer_outputs(model, rounded, calibration)
     copy = keras.models.clone_model(model, clone_function=_cloning(current, levels))
     for layer, new in zip(model.layers, copy.layers, strict=True):
         set_own_weights(new, own_weights(layer))
@@ -154,13 +159,19 @@ def exchanged(model: Any, makers: Mapping[str, Makers], calibration: NDArray[np.
     return copy
 
 
-def free_kernels(model: Any) -> Any:
-    """Return a copy of a requantized model that computes with kernels as they are, for others to be put in."""
+def free_kernels(model: Any, activations: Mapping[str, Callable[[Any], Any]] | None = None) -> Any:
+    """Return a copy of a requantized model that computes with kernels as they are, for others to be put in.
+
+    `activations` replace those of some of its rectifiers, by the name of the layer.
+    """
     import keras
 
     def clone(layer: Any) -> Any:
         config = layer.get_config()
-        return type(layer).from_config({**config, **{key: None for key in _KERNEL_QUANTIZERS if key in config}})
+        config |= {key: None for key in _KERNEL_QUANTIZERS if key in config}
+        if activations and layer.name in activations:
+            config["activation"] = activations[layer.name]
+        return type(layer).from_config(config)
 
     copy = keras.models.clone_model(model, clone_function=clone)
     copy.set_weights(model.get_weights())
@@ -170,6 +181,17 @@ def free_kernels(model: Any) -> Any:
 def matrices(model: Any) -> list[str]:
     """Return the names of the layers that have a choice."""
     return [layer.name for layer in model.layers if _matrix(layer)]
+
+
+def rectifiers(model: Any) -> dict[str, str]:
+    """Return the layers that end in a plain rectifier, and the last layer with a matrix before each, or itself."""
+    found, last = {}, None
+    for layer in model.layers:
+        if _matrix(layer):
+            last = layer.name
+        if last is not None and rectifies(layer):
+            found[layer.name] = last
+    return found
 
 
 def quantized_kernels(model: Any) -> dict[str, Real]:
@@ -188,14 +210,8 @@ def kernel_quantizer(layer: Any) -> Any:
 
 def _by_layer(model: Any, by_name: Mapping[str, Makers]) -> dict[str, Makers]:
     """Return the makers of every layer with a matrix, and of every rectifier: those of the last matrix before it."""
-    found: dict[str, Makers] = {}
-    last: Makers | None = None
-    for layer in model.layers:
-        if _matrix(layer):
-            last = by_name.get(layer.name)
-        if last is not None and (_matrix(layer) or _rectifies(layer)):
-            found[layer.name] = last
-    return found
+    owners = {name: name for name in matrices(model)} | rectifiers(model)
+    return {name: by_name[owner] for name, owner in owners.items() if owner in by_name}
 
 
 def _matrix(layer: Any) -> str | None:
@@ -204,7 +220,7 @@ def _matrix(layer: Any) -> str | None:
     return _MATRICES.get(name, name if name in _MATRICES.values() else None)
 
 
-def _rectifies(layer: Any) -> bool:
+def rectifies(layer: Any) -> bool:
     """Whether a layer ends in a plain rectifier; one with an upper limit or a slope is another function."""
     if type(layer).__name__ == "ReLU":
         return layer.max_value is None and not layer.negative_slope and not layer.threshold
@@ -215,7 +231,7 @@ def _rectifies(layer: Any) -> bool:
 
 def _is_rounded(layer: Any, makers: Mapping[str, Makers]) -> bool:
     """Whether a layer ends in a rectifier that gets a quantizer."""
-    return layer.name in makers and makers[layer.name].rectifier is not None and _rectifies(layer)
+    return layer.name in makers and makers[layer.name].rectifier is not None and rectifies(layer)
 
 
 def layer_outputs(model: Any, layers: list[Any], calibration: NDArray[np.floating[Any]]) -> dict[str, Real]:

@@ -62,7 +62,8 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 def test_the_winner_is_built(folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
-    arguments = ["--budget", "lut=420,dsp=0", "--weights", "2..4", "--formats", "int,ternary", "-o", output]
+    arguments = ["--budget", "lut=420,dsp=0", "--weights", "2,4", "--formats", "int,ternary", "-o", output]
+    arguments += ["--activations", "3,4"]
     result = call(folder, *data(folder), *arguments)
     assert result.exit_code == 0, result.output + result.stderr
     assert "solver milp: optimal (HiGHS)" in result.output
@@ -83,6 +84,8 @@ def test_the_winner_is_built(folder: Path, tmp_path: Path) -> None:
         quantizer = model.get_layer(name).kernel_quantizer_internal
         assert type(quantizer).__name__ == {"int": "quantized_bits", "ternary": "TernaryWeights"}[stored["format"]]
         assert stored["format"] == "ternary" or quantizer.bits == stored["weights"]
+        assert stored["activations"] == (None if name == "c" else model.get_layer(name).activation.bits)
+    assert {"3", "4", "3..4"} == {row["activations"] for row in table}
 
 
 def test_fast_costs_are_corrected_where_the_full_ones_are_known(folder: Path) -> None:
@@ -154,7 +157,8 @@ def test_an_estimate_that_is_far_too_low_is_noticed(
             ["--policy", "best"],
             "--policy: 'best' is unknown; known are kl, ce, mse, fisher, hessian, nuclear-norm, ompq, lossy",
         ),
-        (["--solver", "sat"], "--solver: 'sat' is unknown; known are milp, dp, greedy, anneal, reinforce, evolution"),
+        (["--solver", "sat"], "--solver: 'sat' is unknown; known are milp, dp, greedy, clusters, anneal, reinforce"),
+        (["--solver", "clusters"], "--solver clusters is the form of --policy lossy-coding-length, not of kl"),
         (["--budget", "gates=3"], "resource 'gates' is unknown; known are lut"),
         (["--latency", "9", "--solver", "dp"], "--solver dp takes one budget, not lut, latency; use milp"),
         (["--weights", "8..2"], "the range '8..2' is empty"),

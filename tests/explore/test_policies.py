@@ -6,12 +6,12 @@ import keras
 import numpy as np
 import pytest
 
-from fpgaq.explore.network import Data, Network, log_probabilities
+from fpgaq.explore.network import Data, Network, Rounded, log_probabilities
 from fpgaq.explore.policies import POLICIES
 from fpgaq.explore.policies.coding_length import channels, length
 from fpgaq.explore.policies.curvature import hessian_traces
 from fpgaq.explore.policies.ompq import cka, importances
-from fpgaq.quantize.requantize import Choice, quantized_kernels, requantized
+from fpgaq.quantize.requantize import Choice, requantized
 
 CHOICES = [Choice("int", bits, 6) for bits in (2, 3, 4, 6)]
 RNG = np.random.default_rng(1)
@@ -20,7 +20,7 @@ X = np.round(RNG.normal(size=(200, 5)) * 8) / 8
 
 def network(model: keras.Model, choices: list[Choice] | None = None, labels: np.ndarray | None = None) -> Network:
     copies = [requantized(model, choice, X) for choice in choices or CHOICES]
-    return Network(model, copies[-1], choices or CHOICES, list(map(quantized_kernels, copies)), Data(X, labels))
+    return Network(model, Rounded.of(choices or CHOICES, copies), choices or CHOICES, Data(X, labels))
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +35,11 @@ def trained() -> Network:
 
 
 def test_a_network_with_kernels_put_in_is_the_requantized_model(trained: Network) -> None:
-    layers = {"exact": CHOICES[1], "last": CHOICES[0]}
-    copy = requantized(trained.original, layers, X)
-    assert np.array_equal(trained.outputs([1, 0], X), copy.predict(X, verbose=0))
-    assert trained.loss([1, 0]) == pytest.approx(trained.loss_of(copy), abs=1e-12)
-    assert trained.loss([1, 0]) != trained.loss([3, 3])
+    chosen = [CHOICES[1], CHOICES[0]]
+    copy = requantized(trained.original, dict(zip(("exact", "last"), chosen, strict=True)), X)
+    assert np.array_equal(trained.outputs(chosen, X), copy.predict(X, verbose=0))
+    assert trained.loss(chosen) == pytest.approx(trained.loss_of(copy), abs=1e-12)
+    assert trained.loss(chosen) != trained.loss([CHOICES[3], CHOICES[3]])
 
 
 @pytest.mark.parametrize("policy", sorted(POLICIES))
@@ -59,7 +59,7 @@ def test_exact_weights_are_not_damaged(policy: str, trained: Network) -> None:
 
 def test_squared_errors_are_shares_of_the_squares(trained: Network) -> None:
     kernel = trained.floats["last"]
-    error = ((trained.kernels[0]["last"] - kernel) ** 2).sum() / (kernel**2).sum()
+    error = ((trained.rounded.kernels["int", 2]["last"] - kernel) ** 2).sum() / (kernel**2).sum()
     assert POLICIES["mse"](trained)[""][1][0] == pytest.approx(error)
 
 

@@ -29,5 +29,7 @@ POLICIES: dict[str, Callable[[Network], Tables]] = {
     "ompq": ompq,
     "lossy-coding-length": coding_length,
 }
+#: Those that measure the network, and so know what activations of few bits do: the others know weights alone.
+MEASURED = ("kl", "ce")
 #: Those that need the classes of the calibration data.
 LABELLED = ("ce", "fisher")

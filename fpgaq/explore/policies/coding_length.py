@@ -2,7 +2,8 @@
 
 The length is that of vectors of weights, one an output channel, told up to a distortion. Attention Round, which uses
 it to give out bits, sorts layers into clusters and knows no budget. This is a reconstruction with the slope of rate
-over distortion; the distortion is a share of the layer's mean square, swept like other parameters.
+over distortion; the distortion is a share of the layer's mean square, swept like other parameters. The solver
+``clusters`` keeps the paper's form.
 """
 
 from __future__ import annotations
@@ -12,25 +13,38 @@ from numpy.typing import NDArray
 
 from fpgaq.explore.network import Network
 
-_DISTORTIONS = (1e-3, 1e-2, 1e-1)
+#: Shares of the mean square.
+DISTORTIONS = (1e-3, 1e-2, 1e-1)
 
 
 def coding_length(network: Network) -> dict[str, list[NDArray[np.float64]]]:
     """Return squared errors that a layer's rate lets expect at every number of bits, for every distortion."""
-    return {f"distortion {share:g}": _damage(network, share) for share in _DISTORTIONS}
+    return {f"distortion {share:g}": _damage(network, share) for share in DISTORTIONS}
 
 
 def _damage(network: Network, share: float) -> list[NDArray[np.float64]]:
-    bits = np.array([choice.weights for choice in network.choices], float)
     found = []
-    for name in network.layers:
+    for name, rate in rates(network, share).items():
         kernel = network.floats[name]
+        bits = np.array([choice.weights for choice in network.choices[name]], float)
+        # Zeros are exact with any bits.
+        found.append(kernel.size * share * float(np.mean(kernel**2)) * 2.0 ** (-2 * (bits - rate)))
+    return found
+
+
+def rates(network: Network, share: float) -> dict[str, float]:
+    """Return the coding length of every layer's weights, in bits a weight; 0 of zeros.
+
+    Parameters
+    ----------
+    network : Network
+    share : float
+        The distortion, as a share of the layer's mean square.
+    """
+    found = {}
+    for name, kernel in network.floats.items():
         square = share * float(np.mean(kernel**2))
-        if square == 0:  # zeros are exact with any bits
-            found.append(np.zeros(len(bits)))
-            continue
-        rate = length(channels(kernel, network.is_depthwise(name)), square) / kernel.size
-        found.append(kernel.size * square * 2.0 ** (-2 * (bits - rate)))
+        found[name] = length(channels(kernel, network.is_depthwise(name)), square) / kernel.size if square else 0.0
     return found
 
 

@@ -23,8 +23,11 @@ def ompq(network: Network) -> dict[str, list[NDArray[np.float64]]]:
     layers = [network.original.get_layer(name) for name in network.layers]
     features = layer_outputs(network.original, layers, network.calibration.x[:_SAMPLES])
     resemblance = cka([features[name].reshape(len(features[name]), -1) for name in network.layers])
-    bits = np.array([choice.weights for choice in network.choices], float)
-    return {f"beta {beta:g}": [-weight * bits for weight in importances(resemblance, beta)] for beta in _BETAS}
+    bits = [np.array([choice.weights for choice in offered], float) for offered in network.choices.values()]
+    return {
+        f"beta {beta:g}": [-weight * b for weight, b in zip(importances(resemblance, beta), bits, strict=True)]
+        for beta in _BETAS
+    }
 
 
 def cka(features: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:

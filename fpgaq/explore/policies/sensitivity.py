@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgaq.explore.network import Network
+from fpgaq.quantize.requantize import Choice
 
 
 def divergence(network: Network) -> dict[str, list[NDArray[np.float64]]]:
@@ -20,11 +21,10 @@ def cross_entropy(network: Network) -> dict[str, list[NDArray[np.float64]]]:
     return {"": _scan(network, network.entropy)}
 
 
-def _scan(network: Network, measure: Callable[[Sequence[int | None]], float]) -> list[NDArray[np.float64]]:
-    count = len(network.layers)
-    rest: list[int | None] = [None] * count
+def _scan(network: Network, measure: Callable[[Sequence[Choice | None]], float]) -> list[NDArray[np.float64]]:
+    rest: list[Choice | None] = [None] * len(network.layers)
     without = measure(rest)
     return [
-        np.array([measure([*rest[:k], c, *rest[k + 1 :]]) - without for c in range(len(network.choices))])
-        for k in range(count)
+        np.array([measure([*rest[:k], choice, *rest[k + 1 :]]) - without for choice in offered])
+        for k, offered in enumerate(network.choices.values())
     ]

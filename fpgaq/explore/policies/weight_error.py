@@ -15,7 +15,8 @@ def weight_error(network: Network) -> dict[str, list[NDArray[np.float64]]]:
 
 def squared_errors(network: Network, name: str, importance: NDArray[np.float64] | float = 1.0) -> NDArray[np.float64]:
     """Return the squared errors of a layer's weights for every choice, each weight as important as said."""
-    return np.array([np.sum(importance * (kernels[name] - network.floats[name]) ** 2) for kernels in network.kernels])
+    kernels = [network.rounded.kernels[choice.format, choice.weights][name] for choice in network.choices[name]]
+    return np.array([np.sum(importance * (kernel - network.floats[name]) ** 2) for kernel in kernels])
 
 
 def _square(values: NDArray[np.float64]) -> float:

@@ -12,7 +12,7 @@ BIT_WIDTHS = (
         "layers whose weights take more bits to tell up to a distortion get more bits",
         "arXiv 2207.03088",
         (rounded("--policy lossy-coding-length --bits 4"),),
-        "reconstruction: rate over distortion within a budget, instead of clusters of layers",
+        "reconstruction: rate over distortion within a budget; `search --solver clusters` has clusters of layers",
     ),
     Entry(
         "OMPQ",

@@ -113,7 +113,7 @@ def chosen(model: Any, data: NDArray[np.floating[Any]], settings: Settings, poli
     _, solution = space.solved(space.tables(policy.name), limits, "milp", 0, settings.seed)
     if not solution.allocations:
         raise nothing_fits([problem])
-    best = min(solution.allocations, key=space.network.loss)
+    best = min(solution.allocations, key=space.loss)
     bits = {name: choice.weights for name, choice in space.layers(best).items()}
     return Chosen(bits, sum(counts[name] * bits[name] for name in bits) / total, solution.status)
 
@@ -123,7 +123,7 @@ def _space(
 ) -> Any:
     """Return every layer rounded to every number of bits, and what that takes."""
     from fpgaq.config import make_options
-    from fpgaq.explore.network import Data, Network
+    from fpgaq.explore.network import Data, Network, Rounded
     from fpgaq.explore.space import Space, measured_space
 
     # Choices know fewer formats than there are here; the policies read only their bits.
@@ -138,12 +138,13 @@ def _space(
         return measured_space(model, choices, calibration, make_options({}), fast=True)
     names = matrices(model)
     floats = {name: np.asarray(model.get_layer(name).get_weights()[0], np.float64) for name in names}
-    kernels = [
-        {name: _rounded(settings.fit.grid(floats[name], width), floats[name]) for name in names} for width in widths
-    ]
+    kernels = {
+        ("int", width): {name: _rounded(settings.fit.grid(floats[name], width), floats[name]) for name in names}
+        for width in widths
+    }
     quantized = requantized(model, choices[-1], data, ranges=settings.range_rule)
     sizes = [np.array([floats[name].size * width for width in widths], np.int64) for name in names]
-    return Space(Network(model, quantized, choices, kernels, calibration), {"size": sizes})
+    return Space(Network(model, Rounded(quantized, kernels, {}), choices, calibration), {"size": sizes})
 
 
 def _rounded(grid: Grid, kernel: Real) -> Real:
