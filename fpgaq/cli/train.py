@@ -20,6 +20,10 @@ def train(
     targets: Annotated[Path, typer.Option(help=".npy file with their classes, or the values to return.")],
     method: Annotated[str, typer.Option(help="How weights are quantized; an unknown name lists all.")],
     bits: Annotated[int, typer.Option(help="Bits of weights.")],
+    layer_bits: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="YAML file with bits of weights by layer name, for layers with others than --bits."),
+    ] = None,
     activation_method: Annotated[
         str, typer.Option(help="How rectifiers are quantized; an unknown name lists all.")
     ] = "pact",
@@ -27,6 +31,18 @@ def train(
     epochs: Annotated[int, typer.Option(help="Epochs of training.")] = 20,
     batch: Annotated[int, typer.Option(help="Samples of a training step.")] = 64,
     rate: Annotated[float, typer.Option(help="Learning rate of Adam at the start.")] = 1e-3,
+    rate_of: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(metavar="clip=0.5", help="Factor of the rate for a parameter of quantizers; may be repeated."),
+    ] = None,
+    gate: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(help="Gate hidden dense layers: so many high bits of rectifiers predict where the others count."),
+    ] = None,
+    gate_target: Annotated[
+        float,
+        typer.Option(help="Where the gates' thresholds are drawn to, in deviations of a layer; more closes more."),
+    ] = 1.0,
     progressive: Annotated[bool, typer.Option(help="Start from a model of one bit more.")] = False,
     distill: Annotated[float, typer.Option(help="Share of the given model's outputs in the loss, 0 to 1.")] = 0.0,
     gradient_l1: Annotated[

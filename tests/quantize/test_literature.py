@@ -75,14 +75,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A trained float model, and its data."""
     folder = tmp_path_factory.mktemp("literature")
     keras.utils.set_random_seed(0)
-    layers = [keras.layers.Dense(6, activation="relu", name="a"), keras.layers.Dense(4, name="b")]
-    model = keras.Sequential([keras.Input((8,), name="x"), *layers])
-    model.compile(keras.optimizers.Adam(3e-2), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    model.fit(X, Y, epochs=12, batch_size=48, verbose=0)
-    model.save(folder / "float.keras")
+    _trained("a").save(folder / "float.keras")
     np.save(folder / "x.npy", X)
     np.save(folder / "y.npy", Y)
     return folder
+
+
+def _trained(*hidden: str) -> Any:
+    layers = [keras.layers.Dense(6, activation="relu", name=name) for name in hidden]
+    model = keras.Sequential([keras.Input((8,), name="x"), *layers, keras.layers.Dense(4, name="b")])
+    model.compile(keras.optimizers.Adam(3e-2), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(X, Y, epochs=12, batch_size=48, verbose=0)
+    return model
 
 
 def _gated() -> Any:
@@ -125,6 +129,9 @@ def _typed(way: Way, folder: Path, output: Path) -> Path:
     """Run a command in a folder; return the model that it wrote."""
     arguments = [*shlex.split(way.typed)[1:], *EXTRA[way.command]]
     files = {name: str(folder / name) for name in ("float.keras", "x.npy", "y.npy")}
+    if "--gate" in arguments:  # needs a layer between two rectifiers
+        files["float.keras"] = str(folder / "deep.keras")
+        _trained("a", "h").save(files["float.keras"])
     written = {"q.keras": str(output / "q.keras"), "build/searched": str(output / "searched")}
     # Tracing takes longer than the few steps that are trained; other tests train what is traced.
     tf.config.run_functions_eagerly(way.command == "train")

@@ -56,8 +56,12 @@ NUMBER_FORMATS = (
         "works",
         "the low bits of an activation count only where the high ones predict a large output",
         "arXiv 2002.07136",
-        (modelled("GatedDense(32, activation_bits=4, high_bits=2) of fpgaq.quantize.layers"),),
-        "the reference code; steps and the clip of inference are fixed powers of two. Dense layers",
+        (
+            modelled("GatedDense(32, activation_bits=4, high_bits=2) of fpgaq.quantize.layers"),
+            trained("--method uniform --bits 4 --gate 2"),
+        ),
+        "the reference code; steps and the clip of inference are fixed powers of two. Dense layers between rectifiers "
+        "only, no convolutions",
     ),
     Entry(
         "N2UQ",

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from rich.console import Console
 from rich.table import Table
 
 from fpgaq.errors import ConfigError
+from fpgaq.quantize.layer_bits import read_layer_bits
 from fpgaq.quantize.ptq.blocks import TunedBlock
 from fpgaq.quantize.ptq.policy import Chosen, Policy
 from fpgaq.quantize.ptq.post_training import RoundedLayer, quantized
@@ -28,7 +28,7 @@ def settings_of(given: Mapping[str, Any], method: str) -> tuple[Settings, Policy
     ConfigError
         If one is wrong, or the file of bits is.
     """
-    layer_bits = {} if given["layer_bits"] is None else _read_bits(given["layer_bits"])
+    layer_bits = {} if given["layer_bits"] is None else read_layer_bits(given["layer_bits"])
     bits, policy = given["bits"], None
     if given["policy"] is not None:
         if layer_bits:
@@ -51,16 +51,6 @@ def settings_of(given: Mapping[str, Any], method: str) -> tuple[Settings, Policy
         bit_price=given["bit_price"],
     )
     return settings, policy
-
-
-def _read_bits(path: Path) -> dict[str, int]:
-    try:
-        found = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path} is not a YAML file that can be read: {error}") from None
-    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
-        raise ConfigError(f"{path} does not hold bits by layer name, such as `fc1: 4`")
-    return found
 
 
 def quantize_loaded(model: Any, calibration: Path, settings: Settings, policy: Policy | None, console: Console) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,17 @@ from rich.console import Console
 
 from fpgaq.errors import ConfigError
 from fpgaq.explore.points import numbers
+from fpgaq.frontend.flatten import flattened
+from fpgaq.quantize.layer_bits import read_layer_bits
+from fpgaq.quantize.training.gating import gates, refusals
 from fpgaq.quantize.training.registry import weight_system
 from fpgaq.quantize.training.trainer import Settings
 from fpgaq.stimuli import load_array
 
 _SUFFIXES = (".keras", ".h5", ".hdf5")
 _SETTINGS = (
-    "method", "bits", "activation_method", "epochs", "batch", "rate", "progressive", "distill", "gradient_l1", "seed",
+    "method", "bits", "activation_method", "epochs", "batch", "rate", "progressive", "distill", "gradient_l1",
+    "gate", "gate_target", "seed",
 )  # fmt: skip
 
 
@@ -29,7 +33,12 @@ def train_file(given: Mapping[str, Any], console: Console) -> int:
     FpgaqError
         If arguments, files or the model do not fit.
     """
-    settings = Settings(activations=given["activations"] or None, **{name: given[name] for name in _SETTINGS})
+    settings = Settings(
+        activations=given["activations"] or None,
+        rates=_rates(given["rate_of"] or ()),
+        layer_bits={} if given["layer_bits"] is None else read_layer_bits(given["layer_bits"]),
+        **{name: given[name] for name in _SETTINGS},
+    )
     others = _others(given["more_bits"], settings)
     output = given["output"]
     if output.suffix not in _SUFFIXES:
@@ -58,6 +67,7 @@ def train_file(given: Mapping[str, Any], console: Console) -> int:
     console.print(f"loss {losses[0]:.4g} in the first epoch, {losses[-1]:.4g} in the last one", highlight=False)
     if trained.diverged:
         console.print(f"warning: {trained.diverged}; use a lower --rate", highlight=False)
+    _tell_gates(model, trained.model, test_x, settings, on, console)
     exports = {output: trained.model}
     for bits in others:
         switched = at_bits(model, trained.model, x, settings, bits)
@@ -76,12 +86,40 @@ def _others(given: str | None, settings: Settings) -> list[int]:
     """Return the bits of further exports."""
     if given is None:
         return []
+    if settings.gate is not None:
+        raise ConfigError("--more-bits: gated layers keep the bits that they are trained with; leave --gate out")
     found = numbers(given, "--more-bits")
     for bits in found:
         weight_system(settings.method).check(bits)
     if settings.bits in found:
         raise ConfigError(f"--more-bits {given} has the {settings.bits} of --bits; name only others")
     return found
+
+
+def _rates(given: Sequence[str]) -> dict[str, float]:
+    """Return factors of the rate by parameter."""
+    found = {}
+    for text in given:
+        name, _, factor = text.partition("=")
+        try:
+            found[name] = float(factor)
+        except ValueError:
+            raise ConfigError(f"--rate-of {text} is not NAME=FACTOR, such as clip=0.5") from None
+    return found
+
+
+def _tell_gates(given: Any, trained: Any, x: np.ndarray, settings: Settings, on: str, console: Console) -> None:
+    """Print how many gates stay closed, and which layers have none."""
+    if settings.gate is None:
+        return
+    for gate in gates(trained, x):
+        console.print(
+            f"layer {gate.layer!r}: {100 * gate.closed:.1f} % of the gates closed on {len(x)} {on}: {gate.work:.2f} of "
+            "the bits of its inputs are multiplied",
+            highlight=False,
+        )
+    for name, why in refusals(flattened(given)).items():
+        console.print(f"layer {name!r} is not gated: {why}", highlight=False)
 
 
 def _array(path: Path) -> np.ndarray:

@@ -46,10 +46,11 @@ class System:
     evidence: str = "definition"
     rates: Mapping[str, float] = field(default_factory=dict)
 
-    def check(self, bits: int) -> None:
-        """Refuse bits that the system does not have."""
-        if bits not in self.bits:
-            raise ConfigError(f"method {self.name!r} is for {self.bits[0]} to {self.bits[-1]} bits, not {bits}")
+    def check(self, bits: int, layer: str | None = None) -> None:
+        """Refuse bits that the system does not have, for all layers or for one."""
+        if type(bits) is not int or bits not in self.bits:
+            of = "" if layer is None else f"layer {layer!r}: "
+            raise ConfigError(f"{of}method {self.name!r} is for {self.bits[0]} to {self.bits[-1]} bits, not {bits}")
 
 
 def _uniform(bits: int, layer: Any, kernel: Real) -> Any:

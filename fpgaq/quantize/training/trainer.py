@@ -11,6 +11,7 @@ import numpy as np
 
 from fpgaq.errors import ConfigError, ModelError
 from fpgaq.quantize.requantize import Makers, exchanged, matrices
+from fpgaq.quantize.training.gating import THRESHOLD_RATE, gated, plain_rectifiers
 from fpgaq.quantize.training.loss import Objective, objective_of
 from fpgaq.quantize.training.registry import activation_system, weight_system
 
@@ -25,6 +26,8 @@ class Settings:
         System of the weights, one of `fpgaq.quantize.training.registry.WEIGHTS`.
     bits : int
         Of weights.
+    layer_bits : mapping
+        Bits of weights by layer name, where they are others.
     activation_method : str
         System of the rectifiers, one of `fpgaq.quantize.training.registry.ACTIVATIONS`.
     activations : int or None
@@ -40,6 +43,11 @@ class Settings:
         How much the outputs of the model that was given count in the loss, 0 to 1.
     gradient_l1 : float
         How much the l1 norms of the gradients by weights and activations count in the loss.
+    gate : int or None
+        High bits of the activations in front of hidden dense layers, which are gated then: they predict where the low
+        bits count (precision gating, arXiv 2002.07136).
+    gate_target : float
+        Where thresholds of gates are drawn to, in deviations of what the layer computes.
     seed : int
     """
 
@@ -51,13 +59,18 @@ class Settings:
     batch: int = 64
     rate: float = 1e-3
     rates: Mapping[str, float] = field(default_factory=dict)
+    layer_bits: Mapping[str, int] = field(default_factory=dict)
     progressive: bool = False
     distill: float = 0.0
     gradient_l1: float = 0.0
+    gate: int | None = None
+    gate_target: float = 1.0
     seed: int = 0
 
     def __post_init__(self) -> None:
         weight_system(self.method).check(self.bits)
+        for name, bits in self.layer_bits.items():
+            weight_system(self.method).check(bits, name)
         if self.activations is not None:
             activation_system(self.activation_method).check(self.activations)
         for name in ("epochs", "batch"):
@@ -65,22 +78,48 @@ class Settings:
                 raise ConfigError(f"{name} {getattr(self, name)} must be at least 1")
         if not (np.isfinite(self.rate) and self.rate > 0):
             raise ConfigError(f"rate {self.rate} must be positive")
+        for name, factor in self.rates.items():
+            if not (np.isfinite(factor) and factor >= 0):
+                raise ConfigError(f"rate-of {name}={factor} must be 0 or more: a factor of the rate")
         if not 0 <= self.distill <= 1:
             raise ConfigError(f"distill {self.distill} must lie in 0..1")
         if not (np.isfinite(self.gradient_l1) and self.gradient_l1 >= 0):
             raise ConfigError(f"gradient-l1 {self.gradient_l1} must be 0 or more")
+        self._check_gate()
         if self.seed < 0:
             raise ConfigError(f"seed {self.seed} is negative; use 0 or more")
-        if self.progressive and self.bits + 1 not in weight_system(self.method).bits:
+        for bits in (self.bits, *self.layer_bits.values()) if self.progressive else ():
+            if bits + 1 not in weight_system(self.method).bits:
+                raise ConfigError(f"method {self.method!r} has no {bits + 1} bits to start from; leave progressive out")
+
+    def bits_of(self, name: str) -> int:
+        """Return the bits of a layer's weights."""
+        return self.layer_bits.get(name, self.bits)
+
+    def wider(self) -> Settings:
+        """Return the settings with one bit more."""
+        return replace(self, bits=self.bits + 1, layer_bits={n: bits + 1 for n, bits in self.layer_bits.items()})
+
+    def _check_gate(self) -> None:
+        if self.gate is None:
+            return
+        if self.activations is None or not 1 <= self.gate < self.activations:
             raise ConfigError(
-                f"method {self.method!r} has no {self.bits + 1} bits to start from; leave progressive out"
+                f"gate {self.gate}: so many of the {self.activations or 'unlimited'} bits of activations cannot be the "
+                "high ones; use at least 1, and fewer than activations has"
             )
+        if min(self.bits, *self.layer_bits.values(), 2) < 2:
+            raise ConfigError("gated layers have integer weights of 2 bits or more, not of 1; leave gate out")
+        if not np.isfinite(self.gate_target):
+            raise ConfigError(f"gate-target {self.gate_target} must be finite")
 
     def factors(self) -> dict[str, float]:
         """Return the factors of the rate by the name of a parameter."""
         found = dict(weight_system(self.method).rates)
         if self.activations is not None:
             found |= activation_system(self.activation_method).rates
+        if self.gate is not None:
+            found |= THRESHOLD_RATE
         return {**found, **self.rates}
 
 
@@ -119,7 +158,7 @@ def train(model: Any, x: Any, y: Any, settings: Settings, *, callbacks: Sequence
     Raises
     ------
     ModelError
-        If the model has no matrix, or several inputs.
+        If the model has no matrix, several inputs, no layer that bits are given for, or nothing to gate.
     ConfigError
         If data or settings do not fit.
     """
@@ -130,10 +169,16 @@ def train(model: Any, x: Any, y: Any, settings: Settings, *, callbacks: Sequence
     original = flattened(model)
     x, y = checked(original, x, y)
     objective = objective_of(original, y)
+    unknown = sorted(set(settings.layer_bits) - set(matrices(original)))
+    if unknown:
+        known = ", ".join(matrices(original))
+        raise ModelError(f"layer {unknown[0]!r} has no matrix to give bits to; layers with one are {known}")
     keras.utils.set_random_seed(settings.seed)
+    if settings.gate is not None and settings.activations is not None:
+        original = gated(original, x, settings.bits_of, settings.activations, settings.gate, settings.gate_target)
     before = None
     if settings.progressive:
-        wider = replace(settings, bits=settings.bits + 1)
+        wider = settings.wider()
         before = _fitted(original, quantized(original, x, wider), x, y, objective, wider, callbacks)
         if before.diverged:
             return before
@@ -152,8 +197,8 @@ def quantized(model: Any, x: np.ndarray, settings: Settings) -> Any:
         rectifier = None
         if settings.activations is not None:
             rectifier = partial(activation_system(settings.activation_method).make, settings.activations)
-        makers[name] = Makers(partial(weights.make, settings.bits), rectifier)
-    return exchanged(model, makers, x)
+        makers[name] = Makers(partial(weights.make, settings.bits_of(name)), rectifier)
+    return exchanged(model, makers, x, plain=plain_rectifiers(model))
 
 
 def _fitted(
@@ -165,6 +210,12 @@ def _fitted(
     from fpgaq.quantize.training.groups import GroupedAdam
     from fpgaq.quantize.training.last_good import LastGood
 
+    known = {variable.name for variable in model.trainable_variables}
+    unknown = sorted(set(settings.rates) - known)
+    if unknown:
+        raise ConfigError(
+            f"no parameter {unknown[0]!r} to give a rate to; the quantized model has {', '.join(sorted(known))}"
+        )
     steps = settings.epochs * -(-len(x) // settings.batch)
     rate = keras.optimizers.schedules.CosineDecay(settings.rate, steps)
     loss = objective.loss()
