@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.methods.networks import NETWORKS, Data, Network, float_model
-from benchmarks.methods.points import BASELINE, Point
+from benchmarks.methods.points import BASELINE, GATED, Point
 from fpgaq.errors import FpgaqError
 
 #: What is found out: of every point, and of those that are built.
@@ -51,7 +51,9 @@ def _quantized(point: Point, network: Network, data: Data, original: Any) -> Any
         return quantized(original, data.x, rounding)
     from fpgaq.quantize.training.trainer import Settings, train
 
-    method, _, activation_method = point.method.partition(f"{BASELINE}-")
+    gate = point.activations // 2 if point.method == GATED else None
+    name = BASELINE if gate else point.method
+    method, _, activation_method = name.partition(f"{BASELINE}-")
     trained = train(
         original,
         data.x,
@@ -64,6 +66,7 @@ def _quantized(point: Point, network: Network, data: Data, original: Any) -> Any
             epochs=network.tuning,
             batch=network.batch,
             rate=network.rate / 2,
+            gate=gate,
             seed=point.seed,
         ),
     )
@@ -76,7 +79,7 @@ def _measured(model: Any, network: Network, data: Data, folder: Path, *, hardwar
     import fpgaq
     from fpgaq.config import make_options
     from fpgaq.conversion import lower
-    from fpgaq.ir.ops import MatMul
+    from fpgaq.ir.ops import GatedMatMul, MatMul
     from fpgaq.stimuli import real_codes
     from fpgaq.synth import synthesize
 
@@ -84,7 +87,9 @@ def _measured(model: Any, network: Network, data: Data, folder: Path, *, hardwar
     design = lower(fpgaq.freeze(model), "network", options, folder)
     codes = real_codes(design.graph, data.x_test, "test data")
     scores = np.asarray(design.golden(codes, raw=True)).reshape(len(data.x_test), -1)
-    weights = np.concatenate([n.weight.ravel() for n in design.graph.nodes.values() if isinstance(n, MatMul)])
+    weights = np.concatenate(
+        [n.weight.ravel() for n in design.graph.nodes.values() if isinstance(n, (MatMul, GatedMatMul))]
+    )
     found = {"accuracy": f"{np.mean(scores.argmax(1) == data.y_test):.4f}", "zeros": f"{np.mean(weights == 0):.4f}"}
     if hardware:
         design.write_hardware()

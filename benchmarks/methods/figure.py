@@ -18,7 +18,7 @@ _FAMILIES = {
         "#e0822f",
         *(("binary", "twn", "ttq", "pot", "clip-log", "fat-log", "apot", "tapered", "dgms", "slb", "multi-binary"),),
     ),
-    "activations": ("#b072c9", ("uniform-lsq", "uniform-n2uq", "uniform-ema", "uniform-in-hindsight")),
+    "activations": ("#b072c9", ("uniform-lsq", "uniform-n2uq", "uniform-ema", "uniform-in-hindsight", "uniform-gated")),
     "after training": (
         "#7f9c2b",
         *(("ptq-nearest", "ptq-adaround", "ptq-attention-round", "ptq-pwlq", "ptq-cfws", "ptq-ecqx"),),

@@ -41,7 +41,8 @@ hardware. This page is written from the rows in `benchmarks/data/methods.csv`.
   three. `fat` and `clip` have equal levels, as have `fat-log` and `clip-log`. One bit is compared with two of
   `uniform`.
 * `uniform-` is a method of activations with uniform weights; all other training has PACT's. `ptq-` is rounding without
-  training. `fatnn` is left out, as its activations have 2 bits only.
+  training. `uniform-gated` has precision gating in the one layer of digits that is between two rectifiers, with 2 high
+  bits of 4; unrolled, it has the logic of both parts. `fatnn` is left out, as its activations have 2 bits only.
 * All methods start from the same float network and have the same few epochs. None was tuned for a network here; the
   papers train longer, and larger networks.
 """

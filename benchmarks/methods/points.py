@@ -14,6 +14,8 @@ from fpgaq.quantize.training import registry as training
 ACTIVATIONS = 4
 #: The method that others are paired with, at equal bits.
 BASELINE = "uniform"
+#: Plain training with gates in front of hidden dense layers, which only this network has.
+GATED, GATED_BITS, GATED_NETWORK = "uniform-gated", 4, "digits"
 #: Trained activations, with uniform weights.
 _ACTIVATION_METHODS = [
     name
@@ -66,7 +68,8 @@ def methods(bits: int) -> list[str]:
         for method in rounding.METHODS.values()
         if method.name != "stochastic" and bits >= FITS[method.format or "int"].least
     ]
-    return [*trained, *rounded, *(f"{BASELINE}-{name}" for name in _ACTIVATION_METHODS)]
+    activations = [f"{BASELINE}-{name}" for name in _ACTIVATION_METHODS]
+    return [*trained, *rounded, *activations, *([GATED] if bits == GATED_BITS else [])]
 
 
 def points(networks: Sequence[str], widths: Sequence[int], seeds: Sequence[int], only: Sequence[str]) -> list[Point]:
@@ -78,6 +81,7 @@ def points(networks: Sequence[str], widths: Sequence[int], seeds: Sequence[int],
             for bits in widths:
                 # 8 bits for what is plain only.
                 names = methods(bits) if bits < 8 else [BASELINE, "ptq-nearest"]
+                names = [name for name in names if name != GATED or network == GATED_NETWORK]
                 activations = ACTIVATIONS if bits < 8 else 8
                 found += [Point(network, name, bits, activations, seed) for name in names if not only or name in only]
     return found
