@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.methods.networks import NETWORKS
 from benchmarks.methods.points import BASELINE
-from benchmarks.methods.summary import FEWEST, summarized
+from benchmarks.methods.summary import FEWEST, LEVEL, summarized
 
 _Rows = Sequence[Mapping[str, Any]]
 
@@ -32,8 +32,8 @@ hardware. This page is written from the rows in `benchmarks/data/methods.csv`.
 
 * A difference is the mean over seeds of accuracies at the same seed and the same bits, in points, with its 95 %
   confidence interval by Student's t, each interval for itself. *Better* and *worse* is only what Holm's correction for
-  all differences of a network leaves: with 95 % none of those words on a network is chance. Fewer than {fewest} common
-  seeds make no difference.
+  all differences of a network leaves: with 95 % none of those words on a network is chance. *Perhaps* stands where only
+  the interval by itself leaves out zero. Fewer than {fewest} common seeds make no difference.
 * "No measurable difference" does not say that methods are equal: the interval says how large a difference could be.
 * Seeds split the same samples anew, and train anew. The splits have samples in common, which makes intervals rather
   too narrow, and other data are not covered.
@@ -85,7 +85,7 @@ def _sentences(rows: _Rows) -> list[str]:
     if not to_plain:
         return [f"So far too few seeds for differences: a method has {max(row['seeds'] for row in rows)} here."]
     every = [d for _, d in [*to_plain, *others]]
-    alone = sum(not d["verdict"] and (d["interval"][0] > 0 or d["interval"][1] < 0) for d in every)
+    perhaps = sum(d["verdict"].startswith("perhaps") for d in every)
     lines = [f"{len(every)} differences. Against `{BASELINE}` of equal bits:", ""]
     for bits in sorted({row["bits"] for row, _ in to_plain}):
         here = [(row["method"], d) for row, d in to_plain if row["bits"] == bits]
@@ -101,15 +101,14 @@ def _sentences(rows: _Rows) -> list[str]:
         lines.append(f"* **`{of}`:** {_verdicts(here)}.")
     lines += [
         "",
-        f"Of those without a measurable difference {alone} have an interval that leaves out zero, where chance alone "
-        f"gives about {0.05 * len(every):.0f} among {len(every)}.",
+        f"*Perhaps* is said of {perhaps} of {len(every)}, of which chance alone gives about {LEVEL * len(every):.0f}.",
     ]
     return lines
 
 
 def _verdicts(pairs: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
     parts = []
-    for word in ("better", "worse"):
+    for word in ("better", "worse", "perhaps better", "perhaps worse"):
         named = sorted((p for p in pairs if p[1]["verdict"] == word), key=lambda p: -abs(p[1]["mean"]))
         if named:
             parts.append(f"{word} " + ", ".join(f"{name} ({d['mean']:+.1f})" for name, d in named))
@@ -134,7 +133,8 @@ def _line(row: Mapping[str, Any]) -> str:
 def _difference(found: Mapping[str, Any]) -> list[str]:
     """Return a difference with its verdict, and its interval, neither of which breaks into lines."""
     text, low, high = (f"{number:+.2f}" for number in (found["mean"], *found["interval"]))
-    return [f"{text}&nbsp;**{found['verdict']}**" if found["verdict"] else text, f"{low}&nbsp;to&nbsp;{high}"]
+    verdict = f"&nbsp;**{found['verdict']}**" if found["verdict"] in ("better", "worse") else ""
+    return [f"{text}{verdict}", f"{low}&nbsp;to&nbsp;{high}"]
 
 
 def _failures(rows: Sequence[Mapping[str, str]]) -> list[str]:

@@ -32,8 +32,9 @@ def summarized(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Return a row a network, bits and method, in percent and points.
 
     ``differences`` are paired ones from `BASELINE` and, where there is one, from the method without what is its own:
-    ``of``, ``mean``, ``interval`` (95 %, Student's t, of this difference alone), ``p`` and ``verdict``, "better" or
-    "worse" where Holm's correction for all differences on the network leaves one, else "".
+    ``of``, ``mean``, ``interval`` (95 %, Student's t, of this difference alone), ``p`` and ``verdict``: "better" or
+    "worse" where Holm's correction for all differences on the network leaves one, "perhaps" in front of it where only
+    its own interval leaves out zero, else "".
     """
     groups: dict[tuple[str, int, str], list[Row]] = {}
     for row in rows:
@@ -92,4 +93,6 @@ def _judge(differences: Sequence[dict[str, Any]]) -> None:
     passed = True
     for place, difference in enumerate(sorted(differences, key=lambda difference: difference["p"])):
         passed = passed and difference["p"] * (len(differences) - place) <= LEVEL
-        difference["verdict"] = ("better" if difference["mean"] > 0 else "worse") if passed else ""
+        word = "better" if difference["mean"] > 0 else "worse"
+        alone = f"perhaps {word}" if difference["p"] <= LEVEL else ""
+        difference["verdict"] = word if passed else alone
