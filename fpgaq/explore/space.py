@@ -42,10 +42,7 @@ class Space:
     def uniform(self) -> Iterator[Allocation]:
         """The allocations with one choice for all layers."""
         for choice in self.network.grid:
-            yield tuple(
-                offered.index(choice if choice in offered else replace(choice, activations=offered[0].activations))
-                for offered in self.network.choices.values()
-            )
+            yield tuple(_place(offered, choice) for offered in self.network.choices.values())
 
     @property
     def widths(self) -> list[int | None]:
@@ -56,7 +53,7 @@ class Space:
         """Return the space of one width of activations."""
         network = self.network.at(activations)
         kept = [
-            [k for k, choice in enumerate(offered) if choice in network.choices[name]]
+            [_place(offered, choice) for choice in network.choices[name]]
             for name, offered in self.network.choices.items()
         ]
         return Space(network, {name: [t[k] for t, k in zip(c, kept, strict=True)] for name, c in self.costs.items()})
@@ -110,6 +107,11 @@ class Space:
             loss = self.loss(solution.allocations[0]) if solution.allocations else np.inf
             found.append((loss, problem, Solution(solution.allocations, status)))
         return min(found, key=lambda entry: entry[0])[1:]
+
+
+def _place(offered: Sequence[Choice], choice: Choice) -> int:
+    """Return the number of a choice; a layer behind inputs of the network is offered its weights alone."""
+    return offered.index(choice if choice in offered else replace(choice, activations=offered[0].activations))
 
 
 def measured_space(

@@ -59,8 +59,7 @@ def test_a_space_of_one_width_has_its_choices_and_costs(space: Space) -> None:
     costs = [RNG.integers(0, 9, len(offered)) for offered in space.network.choices.values()]
     found = Space(space.network, {"lut": costs}).at(3)
     assert {c for offered in found.network.choices.values() for c in offered} == {CHOICES[2], CHOICES[3]}
-    kept = [
-        [offered.index(c) for c in (CHOICES[2], CHOICES[3])] for offered in list(space.network.choices.values())[1:]
-    ]
-    for k, places in enumerate(kept, 1):
-        assert np.array_equal(found.costs["lut"][k], costs[k][places])
+    offered = list(space.network.choices.values())
+    assert np.array_equal(found.costs["lut"][0], costs[0])  # the first layer has no activations to choose
+    for k in range(1, 5):
+        assert np.array_equal(found.costs["lut"][k], costs[k][[offered[k].index(choice) for choice in CHOICES[2:4]]])
