@@ -45,6 +45,10 @@ from fpgaq.rtl.stream_tag import StreamTag
 from fpgaq.rtl.stream_window import StreamWindow
 from fpgaq.rtl.unrolled_layer import UnrolledLayer
 
+#: Bits of numbers that are compared in so little time that LUTs of four inputs choose the larger: of LUTs of more
+#: inputs, which are several of these, synthesis makes what comes later.
+_EARLY = 9
+
 
 def count_block(hardware: LayerHardware, device: Device, read: Sequence[int] | None = None) -> Counts:
     """Return the parts of a module.
@@ -91,6 +95,8 @@ def count_blocks(flow: Dataflow, device: Device) -> list[Counts]:
             found += reversed(count_module(block.hardware, device))
             continue
         counts = count_block(block.hardware, device, reads.get(block.output))
+        if late := counts.logic.pop("chosen_late", 0):
+            counts.logic["chosen"] += late  # other things come later than that
         found.append(counts)
         if len(block.inputs) == 1 and readers[block.inputs[0]] == 1:
             reads[block.inputs[0]] = counts.reads
@@ -139,7 +145,8 @@ def _argmax(layer: ArgMaxLayer, device: Device) -> Counts:
             for waited, index in pair:
                 counts.registers(waited, width + index, device)
             counts.logic["compared"] += width
-            counts.logic["chosen"] += max(index for _, index in pair) + (0 if last else width)
+            chosen = max(index for _, index in pair) + (0 if last else width)
+            counts.logic["chosen_late" if device.lut_inputs < 6 and width > _EARLY else "chosen"] += chosen
         elements = [(1, max(index for _, index in pair) + 1) for pair in pairs]
         elements += [(waited + 1, index) for waited, index in alone]
     counts.registers(elements[0][0], elements[0][1], device)

@@ -45,13 +45,13 @@ def count_datapath(path: Datapath, schedule: Schedule, device: Device, read: Seq
         Bits of every element of the result that something reads.
     """
     wires = Wires.of(path)
-    counting = _Counting(path, schedule, wires)
+    counting = _Counting(path, schedule, wires, device)
     for ref, wanted in zip(path.outputs, read or [ALL_BITS] * len(path.outputs), strict=True):
         bits = [bit for k, bit in enumerate(wires.whole(ref)) if wanted >> k & 1]
         counting.read(bits, schedule.stages)
     for node in reversed(range(len(path.ops))):
         counting.visit(node)
-    counting.count_registers(device)
+    counting.count_registers()
     counting.count_reads()
     return counting.counts
 
@@ -59,8 +59,8 @@ def count_datapath(path: Datapath, schedule: Schedule, device: Device, read: Seq
 class _Counting:
     """Goes through a datapath from its end: what is not read is not built."""
 
-    def __init__(self, path: Datapath, schedule: Schedule, wires: Wires) -> None:
-        self.path, self.schedule, self.wires = path, schedule, wires
+    def __init__(self, path: Datapath, schedule: Schedule, wires: Wires, device: Device) -> None:
+        self.path, self.schedule, self.wires, self.device = path, schedule, wires, device
         self.reads: list[set[int]] = [set() for _ in wires.made_by]
         self.unread = unread_bits(path)
         self.forced: set[int] = set()
@@ -130,6 +130,9 @@ class _Counting:
             yield "added3", end - through - _known_sums(live) - self._fused(node, operands, through), read
             yield "adders3", 1, []
             return
+        if self.device.chain_bits:
+            yield *self._chain(end - through), read
+            return
         if adder.operands == 1:
             yield "negated", end - through, read
             return
@@ -139,6 +142,12 @@ class _Counting:
             yield "added", live.count(2), read
             yield "passed", live.count(1), []
         yield "adders", 1, []
+
+    def _chain(self, bits: int) -> tuple[str, float]:
+        """Tell what adds so many bits where a carry chain has one or two a cell, whatever these add."""
+        if bits < self.device.chain_bits:
+            return f"short_{bits}", bits
+        return "chained", -(-bits // self.device.chain_cell) * self.device.chain_cell
 
     def _fused(self, node: int, operands: list[Bits], through: int) -> bool:
         """Whether one LUT gives both carries of the two lowest bits, which nothing reads."""
@@ -221,7 +230,7 @@ class _Counting:
         # Of one or two bits the larger is a function that goes into other LUTs.
         yield f"larger_{bits}" if bits < 3 else "larger", bits, [*sides[0], *sides[1]]
 
-    def count_registers(self, device: Device) -> None:
+    def count_registers(self) -> None:
         """Count the registers between where every bit is made and where it is read."""
         for bit, stages in enumerate(self.reads):
             node = self.wires.made_by[bit]
@@ -230,7 +239,7 @@ class _Counting:
                 self.counts.ff += 1  # it can be set or cleared, which a shift register cannot
                 place += 1
             for stage in sorted(stages):
-                self.counts.registers(stage - place, 1, device)
+                self.counts.registers(stage - place, 1, self.device)
                 place = stage
 
     def count_reads(self) -> None:

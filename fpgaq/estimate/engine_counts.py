@@ -8,7 +8,7 @@ import numpy as np
 
 from fpgaq.estimate.counts import Counts, Device
 from fpgaq.estimate.folded_cost import BLOCK_ROM_DEPTH
-from fpgaq.estimate.folded_counts import adder_tree
+from fpgaq.estimate.folded_products import Term, adder_trees
 from fpgaq.estimate.tables import table_luts
 from fpgaq.ir.ops.softmax import NORM_TYPE, TABLE_TYPE
 from fpgaq.rtl.gated_engine import GatedEngine
@@ -40,7 +40,7 @@ def count_gated(engine: GatedEngine, device: Device) -> Counts:
     else:
         counts.ff += plan.inputs * part + multipliers * product
         counts.logic["multiplied"] = multipliers * part * engine.weight_width
-    registers, added = adder_tree([sums] * plan.inputs, sums)
+    registers, added = adder_trees([[Term(k, k, sums) for k in range(plan.inputs)]], sums)
     counts.ff += lanes * (registers + sums + result) + outputs * (result + 1)
     counts.logic["added"] = lanes * (added + sums)
     counts.logic["compared"] = lanes * sums

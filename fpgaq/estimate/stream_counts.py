@@ -35,8 +35,8 @@ def count_window(block: StreamWindow, device: Device) -> Counts:
     depth, word = apart * frame.cols, (rows - 1) * pixel
     if word and depth > 1:
         _count_counters(counts, depth)
-        _count_memory(counts, depth, word, device, deep=depth >= _DEEP_LINE)
-        counts.ff += 0 if depth >= _DEEP_LINE else word
+        in_block = _count_memory(counts, depth, word, device, deep=depth >= _DEEP_LINE)
+        counts.ff += 0 if in_block else word
     elif word:
         counts.ff += word
     # Columns are read every `across` pixels; between those they are shift registers.
@@ -165,12 +165,15 @@ def _count_counters(counts: Counts, *states: int) -> None:
     counts.logic["one"] = 1
 
 
-def _count_memory(counts: Counts, depth: int, bits: int, device: Device, *, deep: bool) -> None:
-    """Count the RAM that holds so many words."""
-    if deep and device.block_ram:
-        counts.bram18 += device.block_ram(depth, bits)
-    elif device.lut_ram:
+def _count_memory(counts: Counts, depth: int, bits: int, device: Device, *, deep: bool) -> bool:
+    """Count the RAM that holds so many words, and return whether it is block RAM, which has the register behind it."""
+    blocks = device.block_ram(depth, bits) if device.block_ram else 0
+    if blocks and (deep or 0 < device.block_least * blocks <= depth * bits):
+        counts.bram18 += blocks
+        return True
+    if device.lut_ram:
         counts.lutram += device.lut_ram(depth, bits)
     else:
         counts.ff += depth * bits
         counts.logic["memory"] += depth * bits
+    return False

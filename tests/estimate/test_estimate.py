@@ -20,7 +20,7 @@ from fpgaq.estimate.estimate import Estimate, estimate
 from fpgaq.ir import FixedType, Graph, Overflow, Rounding
 from fpgaq.rtl import adder_graphs
 from fpgaq.rtl.hardware import Hardware, make_hardware
-from fpgaq.synth import Synthesis, synthesize
+from fpgaq.synth import FAMILIES, Synthesis, synthesize
 
 _MODES = (Rounding.RND, Overflow.SAT)
 
@@ -71,9 +71,15 @@ def test_within_its_errors_of_what_yosys_makes(name: str, tmp_path: Path, monkey
 
 
 def test_a_family_without_an_estimate_is_refused() -> None:
-    hardware = make_hardware(networks()["unrolled"], 5.0, "intel")
-    with pytest.raises(ConfigError, match="no estimate for FPGA family 'intel'; there is for"):
-        estimate(hardware)
+    with pytest.raises(ConfigError, match="no estimate for FPGA family 'xc6'; there is for ecp5, gowin"):
+        coefficients("xc6")
+
+
+def test_every_family_has_an_estimate_with_its_error() -> None:
+    folded = networks()["folded"]
+    for family in FAMILIES:
+        total = estimate(make_hardware(folded, 5.0, family)).total
+        assert 0 < total.lut.error < 0.3 * total.lut.value
 
 
 @pytest.mark.parametrize("name", ["pad4", "sum1", "concatenate3", "gated1", "gated3", "softmax2", "recurrent2_loop2"])
@@ -85,6 +91,24 @@ def test_blocks_that_networks_rarely_have(name: str) -> None:
     assert sum(part.ff for part in parts) == pytest.approx(found["ff"], rel=0.05)
     assert sum(fitted[part.kind].lut(part) for part in parts) == pytest.approx(found["lut"], rel=0.15)
     assert [sum(getattr(part, kind) for part in parts) for kind in ("dsp", "bram18")] == [found["dsp"], found["bram18"]]
+
+
+@pytest.mark.parametrize(("family", "seed"), [("xc7", 103), ("xc7", 1008), ("ecp5", 103), ("gowin", 25), ("intel", 25)])
+def test_which_products_go_into_dsp_blocks(family: str, seed: int) -> None:
+    """Of weights whose low bits or signs are the same in all cycles less is multiplied."""
+    run = estimator_runs.load(family)[seed]["modules"]
+    folded = [b.hardware for b in estimator_runs.hardware_of(seed, family).blocks if "folded" in b.hardware.summary]
+    counted = [count_module(hardware, DEVICES[family])[0].dsp for hardware in folded]
+    assert counted == [run[hardware.name]["dsp"] for hardware in folded]
+    assert len(counted) > 1
+
+
+def test_small_memories_are_block_ram_where_that_is_worth_it() -> None:
+    run = estimator_runs.load("ice40")[7]["modules"]
+    blocks = [b.hardware for b in estimator_runs.hardware_of(7, "ice40").blocks if "windows" in b.hardware.name]
+    for block in blocks:
+        (counts,) = count_module(block, DEVICES["ice40"])
+        assert (counts.bram18, counts.ff) == (run[block.name]["bram18"], run[block.name]["ff"])
 
 
 def test_a_module_without_an_estimate_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
