@@ -83,7 +83,7 @@ def _sentences(rows: _Rows) -> list[str]:
     to_plain = [(row, d) for row in rows for d in row["differences"] if d["of"] == BASELINE]
     others = [(row, d) for row in rows for d in row["differences"] if d["of"] != BASELINE]
     if not to_plain:
-        return [f"So far too few seeds for differences: a method has {max(row['seeds'] for row in rows)} here."]
+        return [f"So far no method has {FEWEST} seeds in common with `{BASELINE}` of equal bits: no differences."]
     every = [d for _, d in [*to_plain, *others]]
     perhaps = sum(d["verdict"].startswith("perhaps") for d in every)
     lines = [f"{len(every)} differences. Against `{BASELINE}` of equal bits:", ""]

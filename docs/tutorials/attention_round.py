@@ -19,7 +19,9 @@ from sklearn.model_selection import train_test_split
 
 keras.utils.set_random_seed(1)
 digits = load_digits()
-x, x_test, y, y_test = train_test_split(digits.data / 16, digits.target, test_size=597, random_state=1)
+x, x_test, y, y_test = train_test_split(
+    digits.data / 16, digits.target, test_size=597, random_state=1
+)
 
 model = keras.Sequential(
     [
@@ -29,7 +31,10 @@ model = keras.Sequential(
         keras.layers.Dense(10, name="fc3"),
     ]
 )
-model.compile(keras.optimizers.Adam(3e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+model.compile(
+    keras.optimizers.Adam(3e-3),
+    keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+)
 model.fit(x, y, epochs=20, batch_size=64, verbose=0)
 
 
@@ -54,17 +59,22 @@ for bits in (3, 2):
     for method in ("nearest", "adaround", "attention-round"):
         settings = Settings(method=method, bits=bits, layer_bits={})
         rounded[method, bits] = quantized(model, x, settings)
-        print(f"{bits} bits, {method}: {accuracy(rounded[method, bits].predict(x_test, verbose=0)):.1f} %")
+        scores = rounded[method, bits].predict(x_test, verbose=0)
+        print(f"{bits} bits, {method}: {accuracy(scores):.1f} %")
 
 # %% [markdown]
 # How far did weights go? Of all weights that Attention Round moved, most went to the neighbour that is not the nearest; a few went further.
 
 # %%
-plain, searched = rounded["nearest", 3].get_layer("fc1"), rounded["attention-round", 3].get_layer("fc1")
+plain, searched = (
+    rounded["nearest", 3].get_layer("fc1"),
+    rounded["attention-round", 3].get_layer("fc1"),
+)
 step = 2.0 ** (plain.kernel_quantizer_internal.integer + 1 - 3)
 moves = np.abs(plain.get_weights()[0] - searched.get_weights()[0]) / step
 for distance in range(4):
-    print(f"{distance} steps from the nearest number: {100 * np.mean(np.rint(moves) == distance):.1f} % of fc1")
+    share = 100 * np.mean(np.rint(moves) == distance)
+    print(f"{distance} steps from the nearest number: {share:.1f} % of fc1")
 
 # %% [markdown]
 # ## Hardware, and the proof
@@ -76,16 +86,23 @@ for distance in range(4):
 import fpgaq
 
 design = fpgaq.convert(
-    rounded["attention-round", 3], input_precision="ufixed<5,1>", output="build/attention_round", name="attention_round"
+    rounded["attention-round", 3],
+    input_precision="ufixed<5,1>",
+    output="build/attention_round",
+    name="attention_round",
 )
 for gate in design.check(x_test[:64]):
-    print(gate.name, "equal" if gate.passed else "differs", gate.samples, "samples")
+    print(
+        gate.name,
+        "equal" if gate.passed else "differs",
+        gate.samples,
+        "samples",
+    )
 print(f"hardware: {accuracy(design.golden(x_test)):.1f} %")
 
 # %%
 from fpgaq.estimate.estimate import estimate
 
 cost = estimate(design.hardware)
-print(
-    f"{cost.total.lut.value:.0f} LUT, {cost.total.ff.value:.0f} FF, latency {cost.latency}, a vector every {cost.ii} clock"
-)
+print(f"{cost.total.lut.value:.0f} LUT, {cost.total.ff.value:.0f} FF")
+print(f"latency {cost.latency}, a vector every {cost.ii} clock")

@@ -5,8 +5,8 @@
 # damp, and rounds what is left. At inference nothing of the transform remains: the weights are plain integers, or powers of two in the
 # logarithmic mode. Steps are powers of two here, so that hardware needs no scales.
 #
-# We compare it with plain training at 3 bits on scikit-learn's digits, and build both. One seed says little: `python -m
-# benchmarks.methods` has paired differences over many, and at this size of network they are small.
+# We compare it with plain training at 3 bits on scikit-learn's digits, and build both. One seed says little:
+# [methods side by side](../../comparison/) has paired differences over many.
 
 # %%
 import os
@@ -20,7 +20,9 @@ from sklearn.model_selection import train_test_split
 
 keras.utils.set_random_seed(1)
 digits = load_digits()
-x, x_test, y, y_test = train_test_split(digits.data / 16, digits.target, test_size=597, random_state=1)
+x, x_test, y, y_test = train_test_split(
+    digits.data / 16, digits.target, test_size=597, random_state=1
+)
 
 model = keras.Sequential(
     [
@@ -30,7 +32,10 @@ model = keras.Sequential(
         keras.layers.Dense(10, name="fc3"),
     ]
 )
-model.compile(keras.optimizers.Adam(3e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+model.compile(
+    keras.optimizers.Adam(3e-3),
+    keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+)
 model.fit(x, y, epochs=20, batch_size=64, verbose=0)
 
 
@@ -51,8 +56,11 @@ from fpgaq.quantize.training.trainer import Settings, train
 
 trained = {}
 for method in ("uniform", "fat"):
-    trained[method] = train(model, x, y, Settings(method=method, bits=3, epochs=15, rate=1.5e-3)).model
-    print(f"3 bits, {method}: {accuracy(trained[method].predict(x_test, verbose=0)):.1f} %")
+    trained[method] = train(
+        model, x, y, Settings(method=method, bits=3, epochs=15, rate=1.5e-3)
+    ).model
+    scores = trained[method].predict(x_test, verbose=0)
+    print(f"3 bits, {method}: {accuracy(scores):.1f} %")
 
 # %% [markdown]
 # ## What was learned
@@ -63,9 +71,16 @@ for method in ("uniform", "fat"):
 # %%
 layer = trained["fat"].get_layer("fc1")
 print(
-    "variables:", ", ".join(f"{v.name} {tuple(v.shape)}" for v in layer.kernel_quantizer_internal.trainable_variables)
+    "variables:",
+    ", ".join(
+        f"{v.name} {tuple(v.shape)}"
+        for v in layer.kernel_quantizer_internal.trainable_variables
+    ),
 )
-print("weights in use:", np.unique(np.asarray(layer.kernel_quantizer_internal(layer.kernel))))
+print(
+    "weights in use:",
+    np.unique(np.asarray(layer.kernel_quantizer_internal(layer.kernel))),
+)
 
 # %% [markdown]
 # ## Your own loop
@@ -80,12 +95,24 @@ from fpgaq.quantize.quantizers import FrequencyAware, LearnedClip
 own = keras.Sequential(
     [
         keras.Input((64,), name="pixels"),
-        QDense(16, kernel_quantizer=FrequencyAware(4), bias_quantizer=quantized_bits(8, 2, alpha=1), name="fc1"),
+        QDense(
+            16,
+            kernel_quantizer=FrequencyAware(4),
+            bias_quantizer=quantized_bits(8, 2, alpha=1),
+            name="fc1",
+        ),
         QActivation(LearnedClip(4), name="relu1"),
-        QDense(10, kernel_quantizer=FrequencyAware(4), bias_quantizer=quantized_bits(8, 2, alpha=1), name="fc2"),
+        QDense(
+            10,
+            kernel_quantizer=FrequencyAware(4),
+            bias_quantizer=quantized_bits(8, 2, alpha=1),
+            name="fc2",
+        ),
     ]
 )
-own.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+own.compile(
+    "adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+)
 own.fit(x, y, epochs=20, batch_size=32, verbose=0)
 print(f"own loop, 4 bits: {accuracy(own.predict(x_test, verbose=0)):.1f} %")
 
@@ -98,8 +125,16 @@ print(f"own loop, 4 bits: {accuracy(own.predict(x_test, verbose=0)):.1f} %")
 import fpgaq
 
 design = fpgaq.convert(
-    trained["fat"], input_precision="ufixed<5,1>", output="build/frequency_aware", name="frequency_aware"
+    trained["fat"],
+    input_precision="ufixed<5,1>",
+    output="build/frequency_aware",
+    name="frequency_aware",
 )
 for gate in design.check(x_test[:64]):
-    print(gate.name, "equal" if gate.passed else "differs", gate.samples, "samples")
+    print(
+        gate.name,
+        "equal" if gate.passed else "differs",
+        gate.samples,
+        "samples",
+    )
 print(f"hardware: {accuracy(design.golden(x_test)):.1f} %")

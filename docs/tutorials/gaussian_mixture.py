@@ -17,7 +17,9 @@ from sklearn.model_selection import train_test_split
 
 keras.utils.set_random_seed(1)
 digits = load_digits()
-x, x_test, y, y_test = train_test_split(digits.data / 16, digits.target, test_size=597, random_state=1)
+x, x_test, y, y_test = train_test_split(
+    digits.data / 16, digits.target, test_size=597, random_state=1
+)
 
 model = keras.Sequential(
     [
@@ -27,7 +29,10 @@ model = keras.Sequential(
         keras.layers.Dense(10, name="fc3"),
     ]
 )
-model.compile(keras.optimizers.Adam(3e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+model.compile(
+    keras.optimizers.Adam(3e-3),
+    keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+)
 model.fit(x, y, epochs=20, batch_size=64, verbose=0)
 
 
@@ -47,8 +52,11 @@ from fpgaq.quantize.training.trainer import Settings, train
 
 trained = {}
 for method in ("uniform", "dgms"):
-    trained[method] = train(model, x, y, Settings(method=method, bits=2, epochs=15, rate=1.5e-3)).model
-    print(f"2 bits, {method}: {accuracy(trained[method].predict(x_test, verbose=0)):.1f} %")
+    trained[method] = train(
+        model, x, y, Settings(method=method, bits=2, epochs=15, rate=1.5e-3)
+    ).model
+    scores = trained[method].predict(x_test, verbose=0)
+    print(f"2 bits, {method}: {accuracy(scores):.1f} %")
 
 # %% [markdown]
 # Freezing rounds the table to 8 bits and merges entries that fall together.
@@ -59,16 +67,31 @@ import fpgaq
 frozen = fpgaq.freeze(trained["dgms"])
 print(f"frozen: {accuracy(frozen.predict(x_test, verbose=0)):.1f} %")
 for name in ("fc1", "fc2", "fc3"):
-    values, counts = np.unique(frozen.get_layer(name).get_weights()[0], return_counts=True)
-    shares = ", ".join(f"{value:+.4f} ({100 * count / counts.sum():.0f} %)" for value, count in zip(values, counts))
+    values, counts = np.unique(
+        frozen.get_layer(name).get_weights()[0], return_counts=True
+    )
+    shares = ", ".join(
+        f"{value:+.4f} ({100 * count / counts.sum():.0f} %)"
+        for value, count in zip(values, counts)
+    )
     print(f"{name}: {shares}")
 
 # %%
 import fpgaq
 
-design = fpgaq.convert(frozen, input_precision="ufixed<5,1>", output="build/gaussian_mixture", name="gaussian_mixture")
+design = fpgaq.convert(
+    frozen,
+    input_precision="ufixed<5,1>",
+    output="build/gaussian_mixture",
+    name="gaussian_mixture",
+)
 for gate in design.check(x_test[:64]):
-    print(gate.name, "equal" if gate.passed else "differs", gate.samples, "samples")
+    print(
+        gate.name,
+        "equal" if gate.passed else "differs",
+        gate.samples,
+        "samples",
+    )
 print(f"hardware: {accuracy(design.golden(x_test)):.1f} %")
 
 # %% [markdown]
@@ -80,10 +103,16 @@ print(f"hardware: {accuracy(design.golden(x_test)):.1f} %")
 # %%
 from fpgaq.estimate.estimate import estimate
 
-plain = fpgaq.convert(trained["uniform"], input_precision="ufixed<5,1>", output="build/uniform", name="uniform")
+plain = fpgaq.convert(
+    trained["uniform"],
+    input_precision="ufixed<5,1>",
+    output="build/uniform",
+    name="uniform",
+)
 for name, network in (("uniform", plain), ("dgms", design)):
     cost = estimate(network.hardware)
-    print(f"{name}: {cost.total.lut.value:.0f} LUT, {cost.total.ff.value:.0f} FF, latency {cost.latency}")
+    luts, ffs = cost.total.lut.value, cost.total.ff.value
+    print(f"{name}: {luts:.0f} LUT, {ffs:.0f} FF, latency {cost.latency}")
 
 # %% [markdown]
 # Integers of 2 bits are -2, -1, 0 and 1: adders alone. Shared values are any 8-bit numbers, which take more adders in an unrolled matrix;

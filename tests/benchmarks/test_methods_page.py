@@ -78,7 +78,7 @@ def test_equal_differences_and_few_seeds() -> None:
     few = rows("uniform", 0.95, seeds=4) + rows("slb", 0.99, seeds=4)
     assert not any(row["differences"] for row in summarized(few))
     text = page(few, {})
-    assert "So far too few seeds" in text
+    assert "So far no method has 5 seeds in common with `uniform`" in text
     assert "better slb" not in text
 
 
