@@ -127,7 +127,7 @@ def luts(seed: int) -> list[Row]:
     options = make_options({"input_precision": "ufixed<5,1>"})
     choices = [Choice(*choice, width) for width in _LUT_ACTIVATIONS for choice in _LUT_CHOICES]
     space = measured_space(model, choices, training, options, fast=True)
-    table = space.tables("kl")[""]
+    spaces = [(part, part.tables("kl")[""]) for part in (space, *(space.at(width) for width in _LUT_ACTIVATIONS))]
     uniform = dict(zip(choices, space.uniform, strict=True))
     rows = []
     for bits in _UNIFORM:
@@ -136,15 +136,20 @@ def luts(seed: int) -> list[Row]:
         loss = space.loss(plain)
         row: Row = {"uniform": bits, "lut": lut, "accuracy": space.accuracy(plain, test)}
         for name, allowed in _ALLOWED.items():
-            near = _near(space, table, allowed, lut)
-            best = min((_lut(space, a), a) for a in near if space.loss(a) <= loss)[1]
-            whole = _whole(model, space, best, training, options)
-            layers = {name: f"{label(c)}/{c.activations}" for name, c in space.layers(best).items()}
+            found = [
+                (_lut(part, allocation), k, allocation)
+                for k, (part, table) in enumerate(spaces)
+                for allocation in _near(part, table, allowed, lut)
+                if part.loss(allocation) <= loss
+            ]
+            _, k, best = min(found)
+            part = spaces[k][0]
+            whole = _whole(model, part, best, training, options)
             row[name] = {
                 "lut": whole,
                 "ratio": whole / lut,
-                "accuracy": space.accuracy(best, test),
-                "layers": layers,
+                "accuracy": part.accuracy(best, test),
+                "layers": {name: f"{label(c)}/{c.activations}" for name, c in part.layers(best).items()},
             }
         rows.append(row)
     return rows
@@ -161,6 +166,8 @@ _ALLOWED: dict[str, Callable[[Choice], bool]] = {
 def _near(space: Space, table: Sequence[Any], allowed: Callable[[Choice], bool], lut: int) -> set[Allocation]:
     """Return the best allocations of allowed choices within shares of so many LUTs."""
     columns = [[k for k, choice in enumerate(of) if allowed(choice)] for of in space.network.choices.values()]
+    if not all(columns):
+        return set()
     damage = [layer[k] for layer, k in zip(table, columns, strict=True)]
     costs = {"lut": [layer[k] for layer, k in zip(space.costs["lut"], columns, strict=True)]}
     return {

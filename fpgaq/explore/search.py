@@ -102,10 +102,7 @@ def search(task: Task, progress: Progress) -> Found:
         If nothing is within the budgets.
     """
     with progress.phase("costs", "estimating every choice of every layer"):
-        space = measured_space(task.model, task.choices, task.calibration, task.options, fast=task.fast)
-        # What only knows weights would always take the narrowest activations.
-        mixed = task.policy in MEASURED and task.solver != CLUSTERS
-        spaces = [space] if mixed else [space.at(width) for width in space.widths]
+        spaces = _spaces(task, measured_space(task.model, task.choices, task.calibration, task.options, fast=task.fast))
     problems = [space.free(task.limits) for space in spaces]
     spaces = [space for space, problem in zip(spaces, problems, strict=True) if within(problem.smallest(), task.limits)]
     if not spaces:
@@ -124,13 +121,26 @@ def search(task: Task, progress: Progress) -> Found:
         if not any(candidate.fits for candidate in candidates.values()):
             raise nothing_fits(problems)
         with progress.phase("whole", "estimating the best candidates as whole networks"):
-            chosen, model = _winner(task, space.network, list(candidates.values()))
+            chosen, model = _winner(task, spaces[0].network, list(candidates.values()))
         if chosen is not None:
             chosen.chosen = True
             return Found(sorted(candidates.values(), key=lambda c: c.order), chosen, model, statuses)
         limits = _smaller(limits, task.limits, list(candidates.values()))
     closest = _closest(task.limits, list(candidates.values()))
     raise ConfigError(f"candidates are within the budget layer by layer, but no whole network is; closest is {closest}")
+
+
+def _spaces(task: Task, space: Space) -> list[Space]:
+    """Return what is solved: all bits of activations together, and every width of them for itself.
+
+    What only knows weights would always take the narrowest activations; a search that measures needs no other spaces.
+    """
+    if len(space.widths) == 1:
+        return [space]
+    each = [space.at(width) for width in space.widths]
+    if task.policy not in MEASURED or task.solver == CLUSTERS:
+        return each
+    return [space] if task.solver in SEARCHES else [space, *each]
 
 
 def _candidates(
