@@ -27,7 +27,7 @@ _FAMILIES = {
 _MARKERS = "osD^vP*Xp<>"
 _LEAST_ERROR = 0.1
 #: Larger shares of wrong answers, in those of the middle method, lie on the bottom line with their accuracy.
-_DEEPEST = 5.0
+_DEEPEST = 3.0
 
 
 def creator() -> str:
@@ -46,7 +46,7 @@ def figure(rows: Sequence[Mapping[str, str]], network: str) -> str:
     colours = dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), _INK)
     settings = {**colours, "svg.hashsalt": "fpgaq", "svg.fonttype": "none", "font.size": 8, "font.family": "sans-serif"}
     with style.context(["default", settings]):
-        canvas = Figure(figsize=(4.8, 5.8), layout="constrained")
+        canvas = Figure(figsize=(4.8, 6.4), layout="constrained")
         axes = canvas.add_subplot()
         _scales(axes, points)
         _marks(axes, points)
@@ -73,7 +73,7 @@ def _scales(axes: Any, points: Sequence[Mapping[str, Any]]) -> None:
     axes.set_xlim(min(luts) / 1.12, max(luts) * 1.15)
     deepest = min(1.15 * max(errors), _DEEPEST * float(np.median(errors)), 100)
     axes.set_ylim(100 - deepest, 100 - max(0.87 * min(errors), _LEAST_ERROR))
-    steps = [m * 10**k for k in range(1, 6) for m in (1, 1.5, 2, 3, 4, 5, 7)]
+    steps = [m * 10**k for k in range(1, 6) for m in (1, 1.5, 2, 3, 5, 7)]
     axes.xaxis.set_major_locator(FixedLocator([step for step in steps if step >= 100]))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:.0f}"))
     axes.yaxis.set_major_locator(
@@ -99,7 +99,7 @@ def _marks(axes: Any, points: Sequence[Mapping[str, Any]]) -> None:
         below = row["accuracy"] < bottom
         place = (row["lut"], bottom if below else row["accuracy"])
         label = f"{row['bits']} ({row['accuracy']:.0f} %)" if below else str(row["bits"])
-        axes.plot(*place, linestyle="none", markersize=5, markeredgewidth=0, clip_on=False, **_style(row["method"]))
+        axes.plot(*place, linestyle="none", markersize=4, markeredgewidth=0, clip_on=False, **_style(row["method"]))
         axes.annotate(label, place, (3.5, 4 if below else 0), textcoords="offset points", va="center", fontsize=5.5)
 
 
