@@ -9,12 +9,7 @@ import pytest
 from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parents[2] / "docs" / "tutorials"
-#: Those whose way through training and hardware is that of another.
-ALIKE = ("frequency_aware", "gaussian_mixture")
-TUTORIALS = [
-    pytest.param(path.stem, marks=pytest.mark.extended) if path.stem in ALIKE else path.stem
-    for path in sorted(FOLDER.glob("*.py"))
-]
+TUTORIALS = [path.stem for path in sorted(FOLDER.glob("*.py"))]
 
 
 @pytest.mark.slow
