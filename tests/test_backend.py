@@ -19,6 +19,9 @@ from fpgaq.frontend.lower import quiet
 from fpgaq.ir import golden
 from fpgaq.stimuli import truncated_codes
 
+#: Its fixtures compile: once, on one worker.
+pytestmark = pytest.mark.xdist_group("backend")
+
 
 def network() -> Any:
     return sequential(

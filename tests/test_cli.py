@@ -27,6 +27,9 @@ from fpgaq.cli import app
 from fpgaq.design import Design
 from fpgaq.workspace import building
 
+#: Its fixtures compile: once, on one worker.
+pytestmark = pytest.mark.xdist_group("command line")
+
 COMMANDS = ("build", "convert", "sim", "synth", "report", "doctor")
 
 

@@ -19,6 +19,9 @@ from fpgaq.ir import golden
 from fpgaq.ir.ops import MatMul
 from fpgaq.stimuli import input_codes, random_codes
 
+#: Its fixtures compile: once, on one worker.
+pytestmark = pytest.mark.xdist_group("layers of pixels in C++")
+
 L = keras.layers
 
 

@@ -24,6 +24,9 @@ from fpgaq.ir.ops import MatMul
 from fpgaq.quantize.layers import GatedDense
 from fpgaq.stimuli import input_codes, random_codes
 
+#: Its fixtures compile: once, on one worker.
+pytestmark = pytest.mark.xdist_group("streams in C++")
+
 L = keras.layers
 
 #: Of the models on images and series those whose C++ differs from that on arrays in its own way.

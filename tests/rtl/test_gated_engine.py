@@ -25,6 +25,9 @@ from fpgaq.rtl.verilog import Module, Port
 from fpgaq.rtl.words import pack, unpack
 from fpgaq.synth import simulate
 
+#: Its fixtures compile: once, on one worker.
+pytestmark = pytest.mark.xdist_group("gated engine")
+
 
 def chain(name: str, shape: tuple[int, int], bits: int, low_bits: int, kind: str, reuse: int, seed: int) -> Chain:
     return Chain(name, shape[0], FixedType(bits, 1, False), seed).gated(shape[1], kind, 4, low_bits, reuse)
