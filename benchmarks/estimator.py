@@ -4,7 +4,8 @@
 
 Networks are random ones of the seeds from 1000 on, which `benchmarks.estimator_fit` does not use; what yosys made of
 them is kept in benchmarks/data. Errors are mean absolute shares, of whole networks and of layers. Latency and II are
-compared with a simulation in Verilator.
+compared with a simulation in Verilator. `--rule4ml PYTHON` adds what rule4ml predicts of the dense networks, see
+`benchmarks.estimator_rule4ml`; that Python must have it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import estimator_runs
+from benchmarks import estimator_rule4ml, estimator_runs
+from benchmarks.random_networks import random_network
 from fpgaq.config import Options
 from fpgaq.design import Design
 from fpgaq.estimate.estimate import Estimate, estimate
@@ -31,11 +33,12 @@ _FRAMES = 8
 _SMALL = 10
 
 
-def measure(family: str, networks: int, jobs: int) -> dict[str, Any]:
+def measure(family: str, networks: int, jobs: int, rule4ml: Path | None = None) -> dict[str, Any]:
     """Return the errors of all networks, and the time that an estimate takes once adder graphs are known."""
     seeds = range(estimator_runs.HELD_OUT, estimator_runs.HELD_OUT + networks)
+    predicted = estimator_rule4ml.predicted(rule4ml, map(random_network, seeds)) if rule4ml else None
     runs = estimator_runs.add_runs(family, seeds, jobs)
-    rows = []
+    rows, totals = [], {}
     for seed in (seed for seed in seeds if seed in runs):
         hardware = estimator_runs.hardware_of(seed, family)
         _ = hardware.ii
@@ -43,6 +46,7 @@ def measure(family: str, networks: int, jobs: int) -> dict[str, Any]:
         started = time.perf_counter()
         found = estimate(hardware)
         rows.append(_row(hardware, found, runs[seed], time.perf_counter() - started))
+        totals[hardware.graph.name] = {"synthesized": runs[seed]["total"], "estimated": _total(found)}
     return {
         "family": family,
         "networks": len(rows),
@@ -51,7 +55,13 @@ def measure(family: str, networks: int, jobs: int) -> dict[str, Any]:
         "latency_exact": all(row["exact"] for row in rows),
         "ms": round(1000 * float(np.median([row["seconds"] for row in rows])), 2),
         "largest_lut_error": round(max(row["lut"] for row in rows), 4),
+        **({"rule4ml": estimator_rule4ml.beside(predicted, totals)} if predicted else {}),
     }
+
+
+def _total(found: Estimate) -> dict[str, int]:
+    resources = {name: round(figure.value) for name, figure in vars(found.total).items()}
+    return {**resources, "latency": found.latency, "ii": found.ii}
 
 
 def _row(hardware: Hardware, found: Estimate, run: Mapping[str, Any], seconds: float) -> dict[str, Any]:
@@ -90,9 +100,12 @@ def main() -> None:
     parser.add_argument("--families", nargs="+", default=["xc7"])
     parser.add_argument("--networks", type=int, default=20)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--rule4ml", type=Path, metavar="PYTHON", help="a Python that has rule4ml 0.2; xc7 only")
     parser.add_argument("--json", type=Path, help="file to write")
     given = parser.parse_args()
-    found = [measure(family, given.networks, given.jobs) for family in given.families]
+    if given.rule4ml and given.families != ["xc7"]:
+        parser.error(f"--rule4ml: its board {estimator_rule4ml.TOLD['board']} is of xc7; give no other --families")
+    found = [measure(family, given.networks, given.jobs, given.rule4ml) for family in given.families]
     print(json.dumps(found, indent=1))
     if given.json:
         given.json.write_text(json.dumps(found, indent=1) + "\n")
