@@ -69,7 +69,7 @@ def _count_roms(counts: Counts, folded: FoldedMatrix, lanes: NDArray[np.bool_], 
         counts.bram18 += math.ceil(words.shape[1] * form.stored_width / 36) * math.ceil(schedule.reuse / 512)
     else:
         columns = _columns(words, form.stored_width)
-        counts.ff += columns.total() if device.equal_registers else len(columns)
+        counts.ff += _registers(columns, device)
         if device.dsp_registers and form.decoder is None:
             readers = [(column, term.in_dsp) for term in _distinct(terms) for column in term.columns]
             uses = Counter(column for column, _ in readers)
@@ -80,7 +80,7 @@ def _count_roms(counts: Counts, folded: FoldedMatrix, lanes: NDArray[np.bool_], 
         fields = np.array([int(b) + folded.half & (1 << result) - 1 for b in form.biases], object)
         scaled = fields + form.scales.astype(object) * (1 << result)
         columns = _columns(schedule.by_group(scaled)[:, lanes], result + form.scale_width)
-        counts.ff += 2 * (columns.total() if device.equal_registers else len(columns))
+        counts.ff += 2 * _registers(columns, device)
         counts.logic["rom"] += sum(table_luts(column, 1, device.lut_inputs) for column in columns)
 
 
@@ -144,3 +144,8 @@ def _columns(words: Any, width: int) -> Counter[tuple[int, ...]]:
     """Return the distinct bits of the words of a ROM that are no constants, and how many there are of each."""
     planes = np.concatenate([words >> k & 1 for k in range(width)], axis=1)
     return Counter(tuple(column) for column in planes.T.tolist() if min(column) < max(column))
+
+
+def _registers(columns: Counter[tuple[int, ...]], device: Device) -> int:
+    """Return the registers that hold the bits of a word: of equal ones one, where synthesis finds that out."""
+    return columns.total() if device.equal_registers else len(columns)

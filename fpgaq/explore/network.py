@@ -55,9 +55,10 @@ class Rounded:
     @classmethod
     def of(cls, choices: Sequence[Choice], models: Sequence[Any]) -> Rounded:
         """Take apart the models that were requantized with the choices."""
-        kernels = {(c.format, c.weights): quantized_kernels(model) for c, model in zip(choices, models, strict=True)}
-        widths = {c.activations: model for c, model in zip(choices, models, strict=True)}
-        return cls(models[-1], kernels, {bits: _steps(model) for bits, model in widths.items() if bits is not None})
+        by_weights = {(c.format, c.weights): model for c, model in zip(choices, models, strict=True)}
+        by_width = {c.activations: model for c, model in zip(choices, models, strict=True)}
+        kernels = {weights: quantized_kernels(model) for weights, model in by_weights.items()}
+        return cls(models[-1], kernels, {bits: _steps(model) for bits, model in by_width.items() if bits is not None})
 
 
 class Network:

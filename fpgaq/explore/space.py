@@ -92,6 +92,9 @@ class Space:
         self, tables: Mapping[str, list[Whole]], limits: Mapping[str, int], solver: str, evaluations: int, seed: int
     ) -> tuple[Problem, Solution]:
         """Return the problem and its solution; of several tables the one whose best allocation has the least loss."""
+        if solver == CLUSTERS:  # it asks for no damage
+            problem = Problem(next(iter(tables.values())), self.costs, limits)
+            return problem, solve_clusters(problem, self.network, TOP)
         found = []
         for name, damage in tables.items():
             problem = Problem(damage, self.costs, limits)
@@ -99,8 +102,6 @@ class Space:
                 ledger = Ledger(problem, self.loss, evaluations, seed)
                 SEARCHES[solver](problem, ledger)
                 solution = ledger.solution(TOP)
-            elif solver == CLUSTERS:
-                solution = solve_clusters(problem, self.network, TOP)
             else:
                 solution = SOLVERS[solver](problem, TOP)
             status = f"{solution.status}, {name}" if name else solution.status
