@@ -224,9 +224,17 @@ def rectifies(layer: Any) -> bool:
     """Whether a layer ends in a plain rectifier; one with an upper limit or a slope is another function."""
     if type(layer).__name__ == "ReLU":
         return layer.max_value is None and not layer.negative_slope and not layer.threshold
-    activation = getattr(layer, "activation", None)
+    return (type(layer).__name__ in _ACTIVATIONS or _matrix(layer) is not None) and _is_rectifier(
+        getattr(layer, "activation", None)
+    )
+
+
+def _is_rectifier(activation: Any) -> bool:
+    """Whether an activation is a plain rectifier, with or without equal steps."""
     name = getattr(activation, "__name__", None) or type(activation).__name__
-    return name in ("relu", "quantized_relu") and (type(layer).__name__ in _ACTIVATIONS or _matrix(layer) is not None)
+    if name == "quantized_bits":
+        return not activation.keep_negative
+    return name == "relu" or (name == "quantized_relu" and not activation.negative_slope and not activation.use_sigmoid)
 
 
 def _is_rounded(layer: Any, makers: Mapping[str, Makers]) -> bool:
@@ -298,6 +306,6 @@ def _weights(kernel: Real, choice: Choice) -> Any:
 
 def _rectifier(values: Real, bits: int, ranges: str) -> Any:
     """Return the rectifier with the range of calibration data."""
-    from qkeras import quantized_relu
+    from fpgaq.quantize.quantizers.steps import fixed_steps
 
-    return quantized_relu(bits, RANGES[ranges](values, bits, 0))
+    return fixed_steps(bits, 2.0 ** (RANGES[ranges](values, bits, 0) - bits))

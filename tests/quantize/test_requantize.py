@@ -8,7 +8,7 @@ import pytest
 from qkeras import QActivation, QDense, quantized_bits, quantized_relu
 
 from fpgaq.errors import ModelError
-from fpgaq.quantize.requantize import Choice, free_kernels, quantized_kernels, requantized
+from fpgaq.quantize.requantize import Choice, free_kernels, quantized_kernels, rectifies, requantized
 
 
 def network() -> keras.Model:
@@ -87,3 +87,24 @@ def test_what_has_no_matrix_is_named() -> None:
     empty = keras.Sequential([keras.Input((6,)), keras.layers.Dropout(0.1)], name="empty")
     with pytest.raises(ModelError, match="model 'empty' has no layer with a matrix"):
         requantized(empty, Choice("int", 4, 4), X)
+
+
+def test_small_ranges_have_quantizers_too_and_rectifiers_are_known_again() -> None:
+    # quantized_relu cannot be called with a negative number of integer bits.
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(8, activation="relu", name="a")])
+    kernel, bias = model.get_weights()
+    model.set_weights([kernel / 50, bias])
+    found = requantized(model, Choice("int", 8, 6), X)
+    wanted, outputs = (np.asarray(each(X)) for each in (model, found))
+    assert 0 < wanted.max() < 0.25
+    assert 0 < np.abs(outputs - wanted).max() < wanted.max() / 8
+    assert rectifies(found.layers[-1])
+    steps = 2.0**-8
+    again = requantized(found, Choice("int", 8, 2), X)
+    assert len(np.unique(again(X))) <= 4 < len(np.unique(np.rint(outputs / steps)))
+
+
+def test_a_rectifier_with_a_slope_keeps_it() -> None:
+    layers = [keras.layers.Dense(8, name="a"), QActivation(quantized_relu(6, 2, negative_slope=0.25), name="leaky")]
+    found = requantized(keras.Sequential([keras.Input((6,)), *layers]), Choice("int", 8, 4), X)
+    assert np.asarray(found(X)).min() < 0
