@@ -243,15 +243,28 @@ def _is_rounded(layer: Any, makers: Mapping[str, Makers]) -> bool:
 
 
 def layer_outputs(model: Any, layers: list[Any], calibration: NDArray[np.floating[Any]]) -> dict[str, Real]:
-    """Return what calibration data make of some layers."""
+    """Return what calibration data make of some layers.
+
+    Raises
+    ------
+    ModelError
+        If they are not finite.
+    """
     import keras
 
     if not layers:
         return {}
     inner = keras.Model(model.inputs, [layer.output for layer in layers])
-    found = inner.predict(calibration[:_CALIBRATION], verbose=0)
-    arrays = [found] if len(layers) == 1 and not isinstance(found, list) else found
-    return {layer.name: np.asarray(a, np.float64) for layer, a in zip(layers, arrays, strict=True)}
+    # Called, not compiled: TensorFlow compiles no layers with a blank in their names.
+    found = inner([np.asarray(calibration[:_CALIBRATION], np.float32)], training=False)
+    arrays = [np.asarray(array, np.float64) for array in (found if isinstance(found, (list, tuple)) else [found])]
+    for layer, array in zip(layers, arrays, strict=True):
+        if not np.isfinite(array).all():
+            raise ModelError(
+                f"layer {layer.name!r} has results that are NaN or infinite; give inputs as in its training, "
+                "or train it again"
+            )
+    return {layer.name: array for layer, array in zip(layers, arrays, strict=True)}
 
 
 def _cloning(makers: Mapping[str, Makers], levels: Mapping[str, Real]) -> Callable[[Any], Any]:

@@ -108,3 +108,10 @@ def test_a_rectifier_with_a_slope_keeps_it() -> None:
     layers = [keras.layers.Dense(8, name="a"), QActivation(quantized_relu(6, 2, negative_slope=0.25), name="leaky")]
     found = requantized(keras.Sequential([keras.Input((6,)), *layers]), Choice("int", 8, 4), X)
     assert np.asarray(found(X)).min() < 0
+
+
+def test_results_that_are_not_finite_are_refused_by_the_name_of_their_layer() -> None:
+    model = network()
+    model.get_layer("a").set_weights([np.full((6, 8), 3e38), np.zeros(8)])
+    with pytest.raises(ModelError, match="layer 'a' has results that are NaN or infinite"):
+        requantized(model, Choice("int", 8, 4), X)

@@ -147,7 +147,7 @@ def test_the_loss_follows_the_last_layer(head: tuple[Any, ...], y: np.ndarray, k
         ({"epochs": 0}, "epochs 0 must be at least 1"),
         ({"rate": 0.0}, "rate 0.0 must be positive"),
         ({"distill": 2.0}, "distill 2.0 must lie in 0..1"),
-        ({"seed": -1}, "seed -1 is negative"),
+        ({"seed": -1}, "seed -1 must lie in 0..4294967295"),
         ({"method": "twn", "bits": 2, "progressive": True}, "has no 3 bits to start from"),
     ],
 )

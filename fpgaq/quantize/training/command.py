@@ -13,12 +13,12 @@ from fpgaq.errors import ConfigError
 from fpgaq.explore.points import numbers
 from fpgaq.frontend.flatten import flattened
 from fpgaq.quantize.layer_bits import read_layer_bits
+from fpgaq.quantize.model_files import check_output, save
 from fpgaq.quantize.training.gating import gates, refusals
 from fpgaq.quantize.training.registry import weight_system
 from fpgaq.quantize.training.trainer import Settings
 from fpgaq.stimuli import load_array
 
-_SUFFIXES = (".keras", ".h5", ".hdf5")
 _SETTINGS = (
     "method", "bits", "activation_method", "epochs", "batch", "rate", "progressive", "distill", "gradient_l1",
     "gate", "gate_target", "seed",
@@ -41,10 +41,8 @@ def train_file(given: Mapping[str, Any], console: Console) -> int:
     )
     others = _others(given["more_bits"], settings)
     output = given["output"]
-    if output.suffix not in _SUFFIXES:
-        raise ConfigError(f"output {output}: suffix {output.suffix!r} is not one of {', '.join(_SUFFIXES)}")
-    if not output.parent.is_dir():
-        raise ConfigError(f"cannot write {output}: the folder {output.parent} does not exist; make it")
+    for path in (output, *(_with_bits(output, bits) for bits in others)):
+        check_output(path)
     if (given["test_inputs"] is None) != (given["test_targets"] is None):
         raise ConfigError("--test-inputs and --test-targets belong together; give both, or none")
     x, y = _array(given["inputs"]), _array(given["targets"])
@@ -53,13 +51,16 @@ def train_file(given: Mapping[str, Any], console: Console) -> int:
 
     from fpgaq.frontend.load import load_model
     from fpgaq.quantize.freeze import freeze
+    from fpgaq.quantize.training.checks import check_trainable, checked
     from fpgaq.quantize.training.loss import objective_of
     from fpgaq.quantize.training.switching import at_bits
-    from fpgaq.quantize.training.trainer import checked, train
+    from fpgaq.quantize.training.trainer import train
 
     model = load_model(given["model"], given["weights"])
-    objective = objective_of(model, tested[1])
-    test_x, test_y = checked(model, *tested)
+    flat = flattened(model)
+    check_trainable(flat)
+    test_x, test_y = checked(flat, *tested)
+    objective = objective_of(flat, test_y)
     before = objective.figure(model, test_x, test_y)
     console.print(f"{objective.measure} on {len(test_x)} {on}: {before:.4f} before", highlight=False)
     trained = train(model, x, y, settings)
@@ -71,15 +72,20 @@ def train_file(given: Mapping[str, Any], console: Console) -> int:
     exports = {output: trained.model}
     for bits in others:
         switched = at_bits(model, trained.model, x, settings, bits)
-        exports[output.with_stem(f"{output.stem}_{bits}bit")] = switched
+        exports[_with_bits(output, bits)] = switched
     for path, export in exports.items():
         frozen = freeze(export)
         after = objective.figure(frozen, test_x, test_y)
         of = "" if path == output else f", {path.name}"
         console.print(f"{objective.measure} on {len(test_x)} {on}: {after:.4f} after{of}", highlight=False)
-        frozen.save(path)
+        save(frozen, path)
         console.print(f"wrote {path}", highlight=False)
     return 0
+
+
+def _with_bits(output: Path, bits: int) -> Path:
+    """Return the name of a further export."""
+    return output.with_stem(f"{output.stem}_{bits}bit")
 
 
 def _others(given: str | None, settings: Settings) -> list[int]:

@@ -8,14 +8,30 @@ from typing import Any
 import numpy as np
 
 from fpgaq.errors import ConfigError
+from fpgaq.frontend.supported import GRAPH_CLASSES, IDLE_LAYERS
+
+#: Layers behind which scores are still probabilities, if they were.
+_PASSING = ("Dropout", "Flatten", "Reshape", *IDLE_LAYERS)
+#: What else has results between 0 and 1.
+_SIGMOIDS = ("sigmoid", "hard_sigmoid", "quantized_sigmoid")
 
 
 def last_activation(model: Any) -> str:
-    """Return the name of what the outputs of a model went through last."""
-    last = model.layers[-1]
+    """Return the name of what the first output of a model went through last: "sigmoid" for all that are like it."""
+    history = model.outputs[0]._keras_history
+    while type(history.operation).__name__ in _PASSING:
+        (before,) = history.operation._inbound_nodes[history.node_index].input_tensors
+        history = before._keras_history
+    last = history.operation
+    if type(last).__name__ in GRAPH_CLASSES:
+        return last_activation(last)
     if type(last).__name__ == "Softmax":
         return "softmax"
-    return str(getattr(getattr(last, "activation", None), "__name__", ""))
+    function = getattr(getattr(last, "layer", last), "activation", None)
+    if getattr(function, "symmetric", False):  # of quantized_sigmoid: -1 to 1
+        return ""
+    name = str(getattr(function, "__name__", type(function).__name__))
+    return "sigmoid" if name in _SIGMOIDS else name
 
 
 @dataclass(frozen=True)
@@ -57,6 +73,21 @@ class Objective:
         if self.kind == "binary":
             return float(np.mean((outputs.reshape(-1) > (0.5 if self.probabilities else 0)) == y.reshape(-1)))
         return float(np.mean(outputs.argmax(axis=-1) == y.reshape(-1)))
+
+
+def class_numbers(model: Any, y: np.ndarray) -> np.ndarray:
+    """Return targets as class numbers where they are those of classes in other words.
+
+    That is a row of zeros with a single one for every sample, and for one probability zeros and ones of any type.
+    """
+    shape = tuple(model.outputs[0].shape[1:])
+    if not np.isin(y, (0, 1)).all():
+        return y
+    if len(shape) == 1 and shape[0] > 1 and y.shape[1:] == shape and (y.sum(-1) == 1).all():
+        return y.argmax(-1)
+    if shape == (1,) and y.size == len(y) and last_activation(model) == "sigmoid":
+        return y.astype(np.int64)
+    return y
 
 
 def objective_of(model: Any, y: np.ndarray) -> Objective:

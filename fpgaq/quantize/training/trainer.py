@@ -11,6 +11,7 @@ import numpy as np
 
 from fpgaq.errors import ConfigError, ModelError
 from fpgaq.quantize.requantize import Makers, exchanged, matrices
+from fpgaq.quantize.training.checks import check_trainable, checked
 from fpgaq.quantize.training.gating import THRESHOLD_RATE, gated, plain_rectifiers
 from fpgaq.quantize.training.loss import Objective, objective_of
 from fpgaq.quantize.training.registry import activation_system, weight_system
@@ -86,8 +87,8 @@ class Settings:
         if not (np.isfinite(self.gradient_l1) and self.gradient_l1 >= 0):
             raise ConfigError(f"gradient-l1 {self.gradient_l1} must be 0 or more")
         self._check_gate()
-        if self.seed < 0:
-            raise ConfigError(f"seed {self.seed} is negative; use 0 or more")
+        if not 0 <= self.seed < 2**32:
+            raise ConfigError(f"seed {self.seed} must lie in 0..{2**32 - 1}")
         for bits in (self.bits, *self.layer_bits.values()) if self.progressive else ():
             if bits + 1 not in weight_system(self.method).bits:
                 raise ConfigError(f"method {self.method!r} has no {bits + 1} bits to start from; leave progressive out")
@@ -151,14 +152,15 @@ def train(model: Any, x: Any, y: Any, settings: Settings, *, callbacks: Sequence
         Trained, of one input and one output, float or with quantizers, which are replaced. It stays as it is.
     x : float array, shape (samples, ...)
     y : array
-        Class numbers, one a sample, or values of the outputs.
+        Class numbers, one a sample, rows with a one for the class, or values of the outputs.
     settings : Settings
     callbacks : sequence of keras.callbacks.Callback
 
     Raises
     ------
     ModelError
-        If the model has no matrix, several inputs, no layer that bits are given for, or nothing to gate.
+        If the model cannot be trained or converted, has several inputs, no layer that bits are given for, or nothing to
+        gate.
     ConfigError
         If data or settings do not fit.
     """
@@ -167,6 +169,7 @@ def train(model: Any, x: Any, y: Any, settings: Settings, *, callbacks: Sequence
     from fpgaq.frontend.flatten import flattened
 
     original = flattened(model)
+    check_trainable(original)
     x, y = checked(original, x, y)
     objective = objective_of(original, y)
     unknown = sorted(set(settings.layer_bits) - set(matrices(original)))
@@ -236,28 +239,3 @@ def _fitted(
     # Files of the model then need nothing of this package but its quantizers.
     model.compile(keras.optimizers.Adam(settings.rate), objective.loss())
     return Trained(model, history.history, good.diverged)
-
-
-def checked(model: Any, x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return data of a model as arrays.
-
-    Raises
-    ------
-    ModelError
-        If the model has several inputs.
-    ConfigError
-        If data do not fit the model, or each other.
-    """
-    if len(model.inputs) != 1:
-        raise ModelError(f"model {model.name!r} has {len(model.inputs)} inputs; training data are for one")
-    x, y, shape = np.asarray(x), np.asarray(y), tuple(model.inputs[0].shape[1:])
-    if x.dtype.kind not in "iubf" or y.dtype.kind not in "iubf":
-        raise ConfigError(f"inputs and targets are numbers, not {x.dtype} and {y.dtype}")
-    fits = x.ndim == len(shape) + 1 and all(want in (None, have) for want, have in zip(shape, x.shape[1:], strict=True))
-    if not fits:
-        raise ConfigError(f"inputs of shape {list(x.shape)} do not fit; expected {('samples', *shape)}")
-    if len(x) != len(y) or not len(x):
-        raise ConfigError(f"{len(y)} targets for {len(x)} inputs; give as many, and at least one")
-    if not np.isfinite(x).all():
-        raise ConfigError("inputs contain NaN or infinity")
-    return x.astype(np.float32), y
