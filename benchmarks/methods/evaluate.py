@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.methods.networks import NETWORKS, Data, Network, float_model
-from benchmarks.methods.points import BASELINE, GATED, Point
+from benchmarks.methods.points import BASELINE, CHANNEL, GATED, Point
 from fpgaq.errors import FpgaqError
 
 #: What is found out: of every point, and of those that are built.
@@ -46,7 +46,12 @@ def _quantized(point: Point, network: Network, data: Data, original: Any) -> Any
 
         method = point.method.removeprefix("ptq-")
         rounding = Rounding(
-            method=method, bits=point.bits, layer_bits={}, activations=point.activations, seed=point.seed
+            method=method.removesuffix(CHANNEL),
+            bits=point.bits,
+            layer_bits={},
+            activations=point.activations,
+            seed=point.seed,
+            scales="channel" if method.endswith(CHANNEL) else "layer",
         )
         return quantized(original, data.x, rounding)
     from fpgaq.quantize.training.trainer import Settings, train

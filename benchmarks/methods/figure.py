@@ -21,7 +21,10 @@ _FAMILIES = {
     "activations": ("#b072c9", ("uniform-lsq", "uniform-n2uq", "uniform-ema", "uniform-in-hindsight", "uniform-gated")),
     "after training": (
         "#7f9c2b",
-        *(("ptq-nearest", "ptq-adaround", "ptq-attention-round", "ptq-pwlq", "ptq-cfws", "ptq-ecqx"),),
+        (
+            *("ptq-nearest", "ptq-adaround", "ptq-attention-round", "ptq-pwlq", "ptq-cfws", "ptq-ecqx"),
+            *("ptq-nearest-channel", "ptq-adaround-channel", "ptq-attention-round-channel"),
+        ),
     ),
 }
 _MARKERS = "osD^vP*Xp<>"

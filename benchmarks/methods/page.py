@@ -41,7 +41,8 @@ hardware. This page is written from the rows in `benchmarks/data/methods.csv`.
   three. `fat` and `clip` have equal levels, as have `fat-log` and `clip-log`. One bit is compared with two of
   `uniform`.
 * `uniform-` is a method of activations with uniform weights; all other training has PACT's. `ptq-` is rounding without
-  training. `uniform-gated` has precision gating in the one layer of digits that is between two rectifiers, with 2 high
+  training, in one unit for the weights of a layer; with `-channel` every output channel has its own, a power of two as
+  well. `uniform-gated` has precision gating in the one layer of digits that is between two rectifiers, with 2 high
   bits of 4; unrolled, it has the logic of both parts. `fatnn` is left out, as its activations have 2 bits only.
 * All methods start from the same float network and have the same few epochs. None was tuned for a network here; the
   papers train longer, and larger networks.
@@ -93,7 +94,8 @@ def _sentences(rows: _Rows) -> list[str]:
     if others:
         lines += [
             "",
-            "Against the same method without what is its own (the filter of FAT, the search of rounding):",
+            "Against the same method without what is its own (the filter of FAT, the search of rounding, units by "
+            "channel):",
             "",
         ]
     for of in dict.fromkeys(d["of"] for _, d in others):

@@ -14,6 +14,8 @@ from fpgaq.quantize.training import registry as training
 ACTIVATIONS = 4
 #: The method that others are paired with, at equal bits.
 BASELINE = "uniform"
+#: Rounding with a unit for every output channel: what stands behind the method, which methods, and at what bits.
+CHANNEL, _CHANNEL_METHODS, _CHANNEL_BITS = "-channel", ("nearest", "adaround", "attention-round"), (2, 3, 4)
 #: Plain training with gates in front of hidden dense layers, which only this network has.
 GATED, GATED_BITS, GATED_NETWORK = "uniform-gated", 4, "digits"
 #: Trained activations, with uniform weights.
@@ -28,6 +30,8 @@ def without_its_own(method: str) -> str | None:
     """Return the method that is the same but for what a method adds; None where that is `BASELINE`."""
     if method.startswith("fat"):
         return method.replace("fat", "clip")
+    if method.endswith(CHANNEL):
+        return method.removesuffix(CHANNEL)
     return "ptq-nearest" if method.startswith("ptq-") and method != "ptq-nearest" else None
 
 
@@ -39,7 +43,8 @@ class Point:
     ----------
     network : str
     method : str
-        ``float``; of training, of rounding behind ``ptq-``, or of activations behind ``uniform-``.
+        ``float``; of training, of rounding behind ``ptq-`` (with units by channel in front of ``-channel``), or of
+        activations behind ``uniform-``.
     bits : int
         Of weights; 32 of a float network.
     activations : int
@@ -68,6 +73,8 @@ def methods(bits: int) -> list[str]:
         for method in rounding.METHODS.values()
         if method.name != "stochastic" and bits >= FITS[method.format or "int"].least
     ]
+    if bits in _CHANNEL_BITS:
+        rounded += [f"ptq-{name}{CHANNEL}" for name in _CHANNEL_METHODS]
     activations = [f"{BASELINE}-{name}" for name in _ACTIVATION_METHODS]
     return [*trained, *rounded, *activations, *([GATED] if bits == GATED_BITS else [])]
 

@@ -27,6 +27,7 @@ from fpgaq.cli.options import (
     Reconstruct,
     ReuseFactor,
     ScalePrecision,
+    Scales,
     StatePrecision,
     StrategyOption,
     TargetFps,
@@ -121,6 +122,7 @@ def convert(
     budget: BitBudget = None,
     activations: ActivationBits = 8,
     format: WeightFormat = None,
+    scales: Scales = "layer",
     bit_price: BitPrice = None,
     ranges: RangeMethod = None,
     reconstruct: Reconstruct = "layer",
@@ -155,8 +157,10 @@ def convert(
 def _quantization(given: dict[str, Any]) -> tuple[Settings, Policy | None] | None:
     """Return how ``fpgaq convert`` quantizes the model first, None where it does not."""
     if given["quantize"] is None:
-        for name in ("calibration", "bits", "layer_bits", "policy", "budget", "format", "bit_price"):
-            if given[name] is not None:
+        defaults = {"scales": "layer", "reconstruct": "layer"}
+        names = ("calibration", "bits", "layer_bits", "policy", "budget", "format", "bit_price", "ranges", *defaults)
+        for name in names:
+            if given[name] != defaults.get(name):
                 raise ConfigError(f"--{name.replace('_', '-')} belongs to --quantize METHOD; give both, or none")
         return None
     if given["calibration"] is None:

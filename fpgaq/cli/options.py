@@ -90,6 +90,9 @@ RangeMethod = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option(help="How ranges of rectifiers are found: mse, max, percentile, kl, ema; cfws: kl, others: mse."),
 ]
+Scales = Annotated[
+    str, typer.Option(metavar="layer|channel", help="One unit for the weights of a layer, or of every output channel.")
+]
 Reconstruct = Annotated[
     str, typer.Option(metavar="layer|block", help="Round layer by layer, or tune the layers of blocks together then.")
 ]

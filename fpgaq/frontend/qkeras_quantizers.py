@@ -63,7 +63,9 @@ def quantize_parameter(layer: str, what: str, quantizer: Any, values: Any) -> Qu
     """
     if isinstance(quantizer, FormatQuantizer):
         integers, unit, own_format = quantizer.stored(values)
-        return QuantizedParameter(integers * unit, None, own_format, np.full(integers.shape[-1], unit))
+        # Units by channel have the last axis of a kernel, those of a depthwise one its last two.
+        units = np.broadcast_to(unit, integers.shape[-max(1, unit.ndim) :]).reshape(-1)
+        return QuantizedParameter(integers * unit, None, own_format, units)
     name = quantizer_name(quantizer)
     grid = _PARAMETER_GRIDS.get(name)
     if grid is None:

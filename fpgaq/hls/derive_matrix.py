@@ -123,6 +123,11 @@ def stored_format(layer: Any, what: str, weight: Dyadic, weight_frac: int, n_out
     if not layer.get_attr(f"{what}_format") or np.any(weight.values != layer.weights[what].data):
         return {}
     unit = dyadic.exact(layer.get_attr(f"{what}_unit"))
+    if unit.codes.size not in (1, n_out):
+        raise ModelError(
+            f"layer {layer.name!r}: its {what} has {unit.codes.size} units for {n_out} output channels; give one for "
+            "every channel, or one for all"
+        )
     finer = max(unit.frac - weight_frac, 0)
     codes = np.broadcast_to(unit.codes << (weight_frac + finer - unit.frac), n_out)  # a depthwise kernel has one
     return {"format": formats.from_json(layer.get_attr(f"{what}_format")), "unit": codes, "unit_frac": finer}

@@ -12,7 +12,7 @@ from scipy import stats
 
 from benchmarks.methods.figure import figure
 from benchmarks.methods.page import page
-from benchmarks.methods.points import methods
+from benchmarks.methods.points import methods, points
 from benchmarks.methods.summary import summarized
 
 SPLITS = np.random.default_rng(0).normal(0, 0.01, 10)
@@ -69,6 +69,21 @@ def test_fat_is_paired_with_itself_without_the_filter() -> None:
     assert difference(found, "fat")["verdict"] == ""
     assert difference(found, "fat", "clip")["verdict"] == "better"
     assert "**`clip`:** better fat at 3 bits" in page(rows("uniform", 0.9) + rows("clip", 0.9) + rows("fat", 0.95), {})
+
+
+def test_units_by_channel_are_paired_with_those_of_layers() -> None:
+    assert [len([name for name in methods(bits) if name.endswith("-channel")]) for bits in (1, 2, 3, 4, 8)] == [
+        0, 3, 3, 3, 0,
+    ]  # fmt: skip
+    given = rows("uniform", 0.95) + rows("ptq-nearest", 0.9) + rows("ptq-adaround", 0.92)
+    given += rows("ptq-nearest-channel", 0.94) + rows("ptq-adaround-channel", 0.92)
+    found = summarized(given)
+    assert difference(found, "ptq-nearest-channel", "ptq-nearest")["verdict"] == "better"
+    assert difference(found, "ptq-adaround-channel", "ptq-adaround")["verdict"] == ""
+    assert difference(found, "ptq-adaround", "ptq-nearest")["verdict"] == "better"
+    assert "**`ptq-adaround`:** no measurable difference ptq-adaround-channel at 3 bits." in page(given, {})
+    point = points(["digits"], [2], [0], ["ptq-nearest-channel"])
+    assert [(p.method, p.activations) for p in point] == [("float", 32), ("ptq-nearest-channel", 4)]
 
 
 def test_equal_differences_and_few_seeds() -> None:

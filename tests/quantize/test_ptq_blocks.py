@@ -62,7 +62,7 @@ def test_blocks_lessen_the_error_of_their_outputs() -> None:
     error = np.mean((found.predict(x, verbose=0) - model.predict(x, verbose=0)) ** 2)
     assert told[0].after == pytest.approx(error, rel=1e-4)
     for layer in layers:
-        assert set(np.unique(quantized_kernels(found)[layer.name])) <= set(layer.grid.levels)
+        assert set(np.unique(quantized_kernels(found)[layer.name] / layer.grid.unit)) <= set(layer.grid.integers)
 
 
 def test_another_word_is_refused() -> None:

@@ -43,15 +43,16 @@ def error(weights: np.ndarray, grid: Grid) -> float:
 def test_places_are_those_of_the_nearest_level(name: str, bits: int) -> None:
     weights = samples("gauss")
     grid = FITS[name].grid(weights, bits)
+    levels = grid.integers * grid.unit
     assert grid.bits == bits
     assert np.frexp(grid.unit)[0] == 0.5
-    assert len(grid.levels) <= 2**bits
+    assert len(levels) <= 2**bits
     assert set(grid.integers.tolist()) <= set(grid.format.levels.tolist())
-    some = np.concatenate([weights[:300], 3 * weights[:300], grid.levels])
+    some = np.concatenate([weights[:300], 3 * weights[:300], levels])
     found = grid.values(grid.nearest(some))
-    assert np.allclose(np.abs(found - some), np.abs(grid.levels - some[:, None]).min(1), atol=1e-12)
+    assert np.allclose(np.abs(found - some), np.abs(levels - some[:, None]).min(1), atol=1e-12)
     places = grid.positions(some[600:])
-    assert np.array_equal(places, np.arange(len(grid.levels)))
+    assert np.array_equal(places, np.arange(len(levels)))
 
 
 @pytest.mark.parametrize("kind", ["gauss", "laplace"])

@@ -18,6 +18,7 @@ from scipy.special import expit
 from fpgaq.quantize.ptq.adam import Adam
 from fpgaq.quantize.ptq.adaround import HIGH, LOW, regularizer_slope
 from fpgaq.quantize.ptq.grid import Grid
+from fpgaq.quantize.ptq.patches import as_kernel, as_matrix
 from fpgaq.quantize.requantize import free_kernels, matrices
 
 Real = NDArray[np.float64]
@@ -104,8 +105,12 @@ def tuned(
         wanted = keras.Model(floating.inputs, wanted_model[names[0]]).predict(data, verbose=0)
         block = _Block(keras.Model(start, end), [free.get_layer(name) for name in names], inputs, wanted)
         floats = [np.asarray(original.get_layer(name).get_weights()[0], np.float64) for name in names]
+        steps = [
+            _step(original.get_layer(name), kernel, weights, grids[name])
+            for name, kernel, weights in zip(names, block.kernels(), floats, strict=True)
+        ]
         before = block.error()
-        kernels, after = _descended(block, floats, [grids[name] for name in names], before, rng)
+        kernels, after = _descended(block, floats, steps, before, rng)
         block.assign(kernels)
         for name, kernel in zip(names, kernels, strict=True):
             copy.get_layer(name).set_weights([kernel, *copy.get_layer(name).get_weights()[1:]])
@@ -153,13 +158,12 @@ def _slopes_of(model: Any, variables: Sequence[Any]) -> Callable[[Any, Any], lis
 
 
 def _descended(
-    block: _Block, floats: Sequence[Real], grids: Sequence[Grid], error: float, rng: np.random.Generator
+    block: _Block, floats: Sequence[Real], steps: Sequence[Real], error: float, rng: np.random.Generator
 ) -> tuple[list[Real], float]:
-    """Return the best kernels that the descent passes, and their error."""
+    """Return the best kernels that the descent passes with their weights moved by a step or not, and their error."""
     best, least = block.kernels(), error
     if error == 0:
         return best, error
-    steps = [_step(kernel, weights, grid) for kernel, weights, grid in zip(best, floats, grids, strict=True)]
     base = best
     shares = [
         np.clip((weights - kernel) / np.where(step == 0, 1, step), _LEAST, _MOST)
@@ -186,10 +190,11 @@ def _descended(
     return best, least
 
 
-def _step(kernel: Real, weights: Real, grid: Grid) -> Real:
+def _step(layer: Any, kernel: Real, weights: Real, grid: Grid) -> Real:
     """Return the way from every rounded weight to the next number towards the float weight."""
-    places = grid.nearest(kernel)
-    return grid.values(places + np.sign(weights - kernel)) - kernel
+    rounded, wanted = as_matrix(layer, kernel), as_matrix(layer, weights)
+    places = grid.nearest(rounded) + np.sign(wanted - rounded)
+    return as_kernel(layer, grid.values(places) - rounded)
 
 
 def _inputs(model: Any) -> set[str]:

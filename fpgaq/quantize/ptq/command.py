@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -15,6 +17,7 @@ from fpgaq.quantize.ptq.blocks import TunedBlock
 from fpgaq.quantize.ptq.policy import Chosen, Policy
 from fpgaq.quantize.ptq.post_training import RoundedLayer, quantized
 from fpgaq.quantize.ptq.settings import Settings
+from fpgaq.quantize.requantize import rectifies
 from fpgaq.stimuli import load_array
 
 _SUFFIXES = (".keras", ".h5", ".hdf5")
@@ -49,6 +52,7 @@ def settings_of(given: Mapping[str, Any], method: str) -> tuple[Settings, Policy
         reconstruct=given["reconstruct"],
         format=given["format"],
         bit_price=given["bit_price"],
+        scales=given["scales"],
     )
     return settings, policy
 
@@ -80,13 +84,10 @@ def quantize_loaded(model: Any, calibration: Path, settings: Settings, policy: P
         share = f" ({block.after / block.before:.2f} of it)" if block.before else ""
         errors = f"squared error {block.before:.3g} behind the layers, {block.after:.3g} behind the block{share}"
         console.print(f"block {', '.join(block.names)}: {errors}", highlight=False)
-    rounded = [layer.name for layer in found.layers if type(getattr(layer, "activation", None)).__name__ == _RECTIFIER]
     if settings.activations is not None:
+        rounded = [layer.name for layer in found.layers if rectifies(layer)]
         console.print(f"rectifiers of {settings.activations} bits: {', '.join(rounded) or 'none'}", highlight=False)
     return found
-
-
-_RECTIFIER = "quantized_relu"
 
 
 def quantize_file(model: Path, weights: Path | None, output: Path, given: Mapping[str, Any], console: Console) -> int:
@@ -111,7 +112,7 @@ def _print(layers: list[RoundedLayer], settings: Settings, console: Console) -> 
         table.add_row(
             layer.name,
             f"{settings.fit.name} {layer.grid.bits}",
-            f"{layer.grid.unit:g}",
+            _unit(layer.grid.unit),
             f"{100 * layer.zeros:.0f}",
             f"{layer.error * share:.3g}",
             f"{layer.nearest * share:.3g}",
@@ -119,3 +120,9 @@ def _print(layers: list[RoundedLayer], settings: Settings, console: Console) -> 
         )
     console.print(f"{settings.method}, squared errors of the outputs on the calibration data:", highlight=False)
     console.print(table)
+
+
+def _unit(unit: float | NDArray[np.float64]) -> str:
+    """Return the unit of a layer, or from which to which those of its channels are."""
+    least, most = float(np.min(unit)), float(np.max(unit))
+    return f"{least:g}" if least == most else f"{least:g} to {most:g}"

@@ -29,13 +29,13 @@ def entropy_constrained(task: Reconstruction, grid: Grid, rng: np.random.Generat
     """
     assert task.bit_price is not None
     nearest = grid.nearest(task.weights)
-    counts = np.bincount(nearest.astype(np.int64).reshape(-1), minlength=len(grid.levels))
+    counts = np.bincount(nearest.astype(np.int64).reshape(-1), minlength=len(grid.integers))
     bits = np.log2((counts.sum() + len(counts)) / (counts + 1.0))
     bits[grid.integers == 0] = bits.min()
     price = task.bit_price * grid.unit**2
     best, least = nearest, (grid.values(nearest) - task.weights) ** 2 + price * bits[nearest.astype(np.int64)]
-    for place, level in enumerate(grid.levels):
-        cost = (level - task.weights) ** 2 + price * bits[place]
+    for place, integer in enumerate(grid.integers):
+        cost = (integer * grid.unit - task.weights) ** 2 + price * bits[place]
         best, least = np.where(cost < least, place, best), np.minimum(cost, least)
     found: Real = best.astype(np.float64)
     return found

@@ -12,13 +12,17 @@ from fpgaq.quantize.ptq.patches import kind_of
 
 def quantizer_of(grid: Grid) -> Any:
     """Return the quantizer whose values are those of a grid."""
-    if isinstance(grid.format, Integer):
+    if isinstance(grid.format, Integer) and isinstance(grid.unit, float):
         from qkeras import quantized_bits
 
         return quantized_bits(grid.bits, round(math.log2(grid.unit)) + grid.bits - 1, alpha=1)
     from fpgaq.quantize.quantizers import FixedLevels
 
-    return FixedLevels(grid.format, grid.unit)
+    if isinstance(grid.unit, float):
+        return FixedLevels(grid.format, grid.unit)
+    groups, _, outputs = grid.unit.shape
+    # The last axes of a kernel: outputs, and in front of them channels where each has a filter of its own.
+    return FixedLevels(grid.format, grid.unit.reshape((groups, outputs) if groups > 1 else (outputs,)).tolist())
 
 
 def set_kernel_quantizer(layer: Any, quantizer: Any) -> None:

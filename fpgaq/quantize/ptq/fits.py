@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,13 +34,39 @@ class Fit:
     least, most : int
         Bits that a weight may be stored in.
     grid : callable
-        From weights and bits to a grid.
+        From weights and bits to a grid with one unit.
+    shared : str
+        What beside the unit follows from the weights; nothing where the bits say it all.
     """
 
     name: str
     least: int
     most: int
     grid: Callable[[Real, int], Grid]
+    shared: str = ""
+
+    def by_channel(self, weights: Real, bits: int) -> Grid:
+        """Return the grid with a unit for every output channel, fitted to that channel alone.
+
+        Of equal errors, as all are of zeros, the layer's unit remains.
+
+        Parameters
+        ----------
+        weights : float array, shape (groups, inputs, outputs)
+        bits : int
+        """
+        layer = self.grid(weights, bits)
+        groups, _, outputs = weights.shape
+        own = [[self.grid(weights[g, :, k], bits).unit for k in range(outputs)] for g in range(groups)]
+        found = replace(layer, unit=np.array(own)[:, np.newaxis])
+        better = _by_channel(weights, found) < _by_channel(weights, layer)
+        return replace(layer, unit=np.where(better, found.unit, layer.unit))
+
+
+def _by_channel(weights: Real, grid: Grid) -> Real:
+    """Return the squared error of every channel, shape (groups, 1, outputs)."""
+    found: Real = np.sum((grid.values(grid.nearest(weights)) - weights) ** 2, axis=1, keepdims=True)
+    return found
 
 
 class _Errors:
@@ -53,7 +79,7 @@ class _Errors:
 
     def of(self, grid: Grid) -> float:
         """Return the sum of squared errors, less the sum of squares of the weights, which all grids have."""
-        levels = grid.levels
+        levels = grid.integers * grid.unit
         ends = np.searchsorted(self._sorted, (levels[1:] + levels[:-1]) / 2)
         ends = np.concatenate([[0], ends, [len(self._sorted)]])
         return float(np.sum(levels**2 * np.diff(ends) - 2 * levels * np.diff(self._sums[ends])))
@@ -126,9 +152,9 @@ FITS = {
         Fit("apot", 3, 7, _scaled(formats.AdditivePowerOfTwo)),
         Fit("ternary", 2, 2, _scaled(lambda bits: formats.Ternary())),
         Fit("tapered", 3, 7, _scaled(formats.Tapered)),
-        Fit("pwlq", 3, 9, _piecewise),
-        Fit("cfws", 3, 9, _two_scales),
-        Fit("codebook", 1, 8, _shared),
+        Fit("pwlq", 3, 9, _piecewise, "a breakpoint"),
+        Fit("cfws", 3, 9, _two_scales, "a second scale"),
+        Fit("codebook", 1, 8, _shared, "a table"),
     )
 }
 """By name."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fpgaq.errors import ConfigError
-from fpgaq.quantize.ptq.grid import Grid
+from fpgaq.quantize.ptq.patches import as_kernel, as_matrix
 from fpgaq.quantize.ptq.settings import Settings
 from fpgaq.quantize.requantize import Choice, matrices, requantized
 
@@ -129,23 +129,27 @@ def _space(
     # Choices know fewer formats than there are here; the policies read only their bits.
     choices = [Choice("int", width, settings.activations) for width in widths]
     calibration = Data(data[:_SAMPLES].astype(np.float64))
+    names = matrices(model)
+    kernels = {
+        ("int", width): {name: _rounded(model.get_layer(name), settings, width) for name in names} for width in widths
+    }
     if estimated:
         if settings.fit.name != "int":
             raise ConfigError(
                 f"--budget estimates integers, not format {settings.fit.name}; give the average --bits, or use "
                 "`fpgaq search`"
             )
-        return measured_space(model, choices, calibration, make_options({}), fast=True)
-    names = matrices(model)
-    floats = {name: np.asarray(model.get_layer(name).get_weights()[0], np.float64) for name in names}
-    kernels = {
-        ("int", width): {name: _rounded(settings.fit.grid(floats[name], width), floats[name]) for name in names}
-        for width in widths
-    }
+        space = measured_space(model, choices, calibration, make_options({}), fast=True)
+        # What is estimated has one unit for a layer; what is damaged are the kernels as they will be.
+        network = Network(model, replace(space.network.rounded, kernels=kernels), choices, calibration)
+        return Space(network, space.costs)
     quantized = requantized(model, choices[-1], data, ranges=settings.range_rule)
-    sizes = [np.array([floats[name].size * width for width in widths], np.int64) for name in names]
+    sizes = [np.array([kernels["int", widths[0]][name].size * width for width in widths], np.int64) for name in names]
     return Space(Network(model, Rounded(quantized, kernels, {}), choices, calibration), {"size": sizes})
 
 
-def _rounded(grid: Grid, kernel: Real) -> Real:
-    return grid.values(grid.nearest(kernel))
+def _rounded(layer: Any, settings: Settings, bits: int) -> Real:
+    """Return the kernel of a layer after plain rounding."""
+    weights = as_matrix(layer, layer.get_weights()[0])
+    grid = settings.grid(weights, bits)
+    return as_kernel(layer, grid.values(grid.nearest(weights)))

@@ -154,7 +154,7 @@ def _check_layers(model: Any, settings: Settings) -> None:
 def _fitted(layer: Any, settings: Settings) -> Grid:
     """Return the grid of a layer's weights."""
     try:
-        return settings.fit.grid(np.asarray(layer.get_weights()[0], np.float64), settings.bits_of(layer.name))
+        return settings.grid(as_matrix(layer, layer.get_weights()[0]), settings.bits_of(layer.name))
     except ConfigError as error:
         raise ConfigError(f"layer {layer.name!r}: {error}") from None
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fpgaq.errors import ConfigError
 from fpgaq.quantize.ptq.fits import FITS, Fit
+from fpgaq.quantize.ptq.grid import Grid
 from fpgaq.quantize.ptq.registry import Method, method_of
 from fpgaq.quantize.ranges import RANGES
 
@@ -39,6 +43,8 @@ class Settings:
         "layer", or "block" to tune the weights of several layers together behind that.
     format : str or None
         Of weights, one of `fpgaq.quantize.ptq.fits.FITS`; None for the method's, integers where it has none.
+    scales : str
+        "layer" for one unit of the weights of a layer, "channel" for one for every output channel.
     bit_price : float or None
         What telling a weight costs per bit, in squares of the grid's unit, for methods that ask; None for the default.
     """
@@ -53,6 +59,7 @@ class Settings:
     reconstruct: str = "layer"
     format: str | None = None
     bit_price: float | None = None
+    scales: str = "layer"
 
     def __post_init__(self) -> None:
         method = method_of(self.method)
@@ -67,6 +74,7 @@ class Settings:
             raise ConfigError(f"seed {self.seed} is negative; use 0 or more")
         if self.reconstruct not in ("layer", "block"):
             raise ConfigError(f"--reconstruct {self.reconstruct!r} is unknown; use layer or block")
+        self._check_scales()
         if self.bit_price is not None and not method.priced:
             raise ConfigError(f"method {self.method} asks for no price of a bit; leave --bit-price out, or use ecqx")
         if self.bit_price is not None and not 0 <= self.bit_price < float("inf"):
@@ -81,10 +89,24 @@ class Settings:
                 f"--method nearest --format {self.format}"
             )
 
+    def _check_scales(self) -> None:
+        if self.scales not in ("layer", "channel"):
+            raise ConfigError(f"--scales {self.scales!r} is unknown; use layer or channel")
+        if self.scales == "channel" and self.fit.shared:
+            plain = ", ".join(fit.name for fit in FITS.values() if not fit.shared)
+            raise ConfigError(
+                f"--scales channel: format {self.fit.name} has {self.fit.shared} for a whole layer; use --scales "
+                f"layer, or one of the formats {plain}"
+            )
+
     @property
     def fit(self) -> Fit:
         """The format of the weights."""
         return FITS[self.format or method_of(self.method).format or "int"]
+
+    def grid(self, weights: NDArray[np.float64], bits: int) -> Grid:
+        """Return the grid of a matrix, shape (groups, inputs, outputs)."""
+        return self.fit.by_channel(weights, bits) if self.scales == "channel" else self.fit.grid(weights, bits)
 
     @property
     def range_rule(self) -> str:

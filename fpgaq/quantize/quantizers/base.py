@@ -59,8 +59,8 @@ class FormatQuantizer(BaseQuantizer, ABC):
         quantized, self.scale = self.project(ops.stop_gradient(x))
         return x + ops.stop_gradient(self.qnoise_factor * (quantized - x))
 
-    def stored(self, x: Any) -> tuple[np.ndarray, float, WeightFormat]:
-        """Return the integers of a tensor, their unit, and their format, as hardware stores them.
+    def stored(self, x: Any) -> tuple[np.ndarray, np.ndarray, WeightFormat]:
+        """Return the integers of a tensor, their unit or those of its last axes, and their format, as in hardware.
 
         Raises
         ------
@@ -88,8 +88,8 @@ class FormatQuantizer(BaseQuantizer, ABC):
         return f"{type(self).__name__}({arguments})"
 
 
-def as_integers(quantizer: Any, quantized: Any, unit: Any) -> tuple[np.ndarray, float]:
-    """Return what quantized values are as integers of their unit.
+def as_integers(quantizer: Any, quantized: Any, unit: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return what quantized values are as integers of their unit, and that as it was given.
 
     Raises
     ------
@@ -100,8 +100,8 @@ def as_integers(quantizer: Any, quantized: Any, unit: Any) -> tuple[np.ndarray, 
     scaled = values / step
     integers = np.rint(scaled)
     if not np.array_equal(scaled, integers):  # NaN is not equal to itself
-        raise ModelError(f"{quantizer}: its values are not integers times {float(step)}; retrain with finite weights")
-    return integers.astype(np.int64), float(step)
+        raise ModelError(f"{quantizer}: its values are not integers times {step.tolist()}; retrain with finite weights")
+    return integers.astype(np.int64), step
 
 
 def straight_through(x: Any, value: Any) -> Any:

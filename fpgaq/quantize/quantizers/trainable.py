@@ -83,7 +83,7 @@ class TrainableWeights(TrainableQuantizer):
             The quantizer does not give integers times its unit: weights or parameters are not finite.
         """
         integers, unit = as_integers(self, *self.project(ops.convert_to_tensor(w), training=False))
-        return integers, unit, self.format_of(integers)
+        return integers, float(unit), self.format_of(integers)
 
     def max(self) -> float:
         """Return the limit that QKeras clips latent weights to: none that matters."""
