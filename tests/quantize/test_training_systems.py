@@ -17,7 +17,7 @@ from fpgaq.errors import ConfigError
 from fpgaq.explore.policies.nuclear_norm import norm_of
 from fpgaq.frontend.load import load_model
 from fpgaq.quantize.quantizers import DrawnLevels, HaarWeights, RunningRange, TwoSteps
-from fpgaq.quantize.quantizers.base import holding
+from fpgaq.quantize.quantizers.base import holding, power_of_two
 from fpgaq.quantize.quantizers.haar import truncated
 from fpgaq.quantize.ranges import Running
 from fpgaq.quantize.training.gradient_penalty import PenalizedModel
@@ -116,6 +116,11 @@ def test_running_ranges_are_those_of_the_estimator(hindsight: bool) -> None:
 def test_powers_that_hold_are_the_least_ones() -> None:
     x = np.array([2.0**-24, 0.25, 0.2500001, 1.0, 3.0, 4.0, 1e-30], "float32")
     assert np.asarray(holding(tf.constant(x))).tolist() == [2.0**-24, 0.25, 0.5, 1, 4, 4, 2.0**-24]
+
+
+def test_powers_of_two_end_at_both_ends() -> None:
+    x = np.array([0.0, -1.0, 2.0**-24, 1.4, 1.5, 2.0**30, 2.0**31, 3e38], "float32")
+    assert np.asarray(power_of_two(tf.constant(x))).tolist() == [2.0**-24] * 3 + [1.0, 2.0] + [2.0**30] * 3
 
 
 @pytest.mark.parametrize(("first", "second"), [(0.5, 3.0), (3.0, 0.5), (1.0, 1.0)])

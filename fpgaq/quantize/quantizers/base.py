@@ -131,9 +131,9 @@ def nearest(x: Any, levels: Any) -> Any:
 
 
 def power_of_two(x: Any) -> Any:
-    """Return the power of two nearest to a positive number on the logarithmic scale; tiny ones become 2**-24."""
-    # exp2 of an integer must be exact: float32 pow is not everywhere.
-    exponent = ops.cast(ops.round(ops.log2(ops.maximum(x, 2.0**-24))), "int32")
+    """Return the power of two nearest to a number on the logarithmic scale, 2**-24 at least and 2**30 at most."""
+    # exp2 of an integer must be exact: float32 pow is not everywhere, and shifts of int32 end at 30.
+    exponent = ops.cast(ops.round(ops.log2(ops.clip(x, 2.0**-24, 2.0**30))), "int32")
     positive = ops.left_shift(ops.ones_like(exponent), ops.maximum(exponent, 0))
     negative = ops.left_shift(ops.ones_like(exponent), ops.maximum(-exponent, 0))
     return ops.cast(positive, "float32") / ops.cast(negative, "float32")
