@@ -148,7 +148,9 @@ def convert(
                 loaded = _loaded(given, how)
             report = build_model(loaded, output.name, options, output, progress)
         if quantize is not None:
-            loaded.save(output / "quantized.keras")
+            from fpgaq.quantize.model_files import save
+
+            save(loaded, output / "quantized.keras")
         return _finish(report, output)
 
     guarded(ctx, run)

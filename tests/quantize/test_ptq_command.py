@@ -33,6 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.save(folder / "x.npy", X)
     np.savez(folder / "two.npz", x=X, y=X)
     (folder / "bits.yaml").write_text("a: 3\n")
+    (folder / "folder.keras").mkdir()
     (folder / "list.yaml").write_text("- 3\n")
     (folder / "word.yaml").write_text("a: many\n")
     return folder
@@ -99,13 +100,20 @@ def test_a_build_leaves_the_quantized_model(folder: Path, tmp_path: Path) -> Non
             "ranges 'all' are unknown; known are mse, max, percentile, kl, ema",
         ),
         ("quantize", ["--bits", 4, "--seed", -1], "seed -1 is negative"),
-        ("quantize", ["--layer-bits", "bits.yaml"], "layer 'b' has no bits: add it to the file of bits, or give"),
+        (
+            "quantize",
+            ["--layer-bits", "bits.yaml"],
+            "fpgaq: layer 'b' has no bits: add it to the file of bits",
+        ),
         ("quantize", ["--layer-bits", "list.yaml"], "list.yaml does not hold bits by layer name"),
         ("quantize", ["--layer-bits", "word.yaml"], "layer 'a': weights of many bits in format int; use 2 to 16"),
         ("quantize", ["--bits", 4, "--calibration", "none.npy"], "none.npy does not exist"),
         ("quantize", ["--bits", 4, "--calibration", "two.npz"], "two.npz: the model has one input; give a .npy file"),
         ("quantize", ["--bits", 4, "-o", "q.onnx"], "suffix '.onnx' is not one of .keras"),
         ("quantize", ["--bits", 4, "-o", "no/q.keras"], "the folder no does not exist; make it"),
+        ("quantize", ["--bits", 4, "-o", "folder.keras"], "cannot write folder.keras: it is a folder; name a file"),
+        ("quantize", ["--bits", "nan"], "--bits nan is no number of bits; use 2 to 16"),
+        ("convert", ["--quantize", "nearest", "--bits", "inf", "--calibration", "x.npy"], "--bits inf is no number"),
         ("convert", ["--bits", 4], "--bits belongs to --quantize METHOD; give both, or none"),
         ("convert", ["--quantize", "nearest", "--bits", 4], "needs inputs of the network: give --calibration FILE.npy"),
     ],
@@ -134,6 +142,18 @@ def _broken() -> Any:
     return model
 
 
+def _double() -> Any:
+    model = keras.Sequential([keras.Input((6,)), K.Dense(2, dtype="float64", name="d")])
+    model.build()
+    return model
+
+
+def _huge() -> Any:
+    model = sequential(K.Dense(5, name="a"), K.Dense(3, name="b"))
+    model.get_layer("a").kernel.assign(3e38 * np.ones((6, 5)))
+    return model
+
+
 def _series(layer: Any) -> Callable[[], Any]:
     return lambda: sequential(layer, inputs=(4, 3))
 
@@ -148,6 +168,8 @@ def _series(layer: Any) -> Callable[[], Any]:
         (_series(K.Conv1D(3, 2, padding="causal", name="c")), "layer 'c': padding='causal' is not supported"),
         (lambda: sequential(K.ReLU(name="r")), "has no layer with a matrix"),
         (_two_inputs, "model 'net' has 2 inputs"),
+        (_double, "layer 'd' computes in float64 with weights in float64, quantizers in float32; make the model"),
+        (_huge, "layer 'b': what it reads on the calibration data is too large for float32; scale the data"),
         (_broken, "layer 'b' has weights that are NaN or infinite"),
     ],
 )
@@ -164,6 +186,8 @@ def test_models_that_cannot_be_quantized_are_refused(model: Callable[[], Any], m
         (np.float32(1), r"shape \[\] does not fit"),
         (X[:15], "15 samples are too few; give 16 or more"),
         (np.where(X > 2, np.nan, X), "contains NaN or infinity"),
+        (X * 1e30, r"values of up to .*e\+30 are too large; scale them to below 2\^31"),
+        (X.astype(float) * 1e200, r"values of up to .*e\+200 are too large"),
         (np.ones_like(X), "all samples are the same"),
         (X.astype(str), "calibration data are numbers, not"),
     ],

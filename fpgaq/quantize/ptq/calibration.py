@@ -11,6 +11,8 @@ from fpgaq.errors import ConfigError
 
 #: Fewer samples say nothing about the outputs of a layer.
 LEAST_SAMPLES = 16
+#: No input of hardware is larger.
+_LARGEST = 2.0**31
 
 
 def checked(values: Any, shape: tuple[int, ...], where: str) -> NDArray[np.float32]:
@@ -39,6 +41,9 @@ def checked(values: Any, shape: tuple[int, ...], where: str) -> NDArray[np.float
         raise ConfigError(f"{where}: {len(data)} samples are too few; give {LEAST_SAMPLES} or more, better 500")
     if not np.isfinite(data).all():
         raise ConfigError(f"{where}: it contains NaN or infinity; clean the data")
+    largest = float(np.abs(data.astype(np.float64)).max())
+    if largest > _LARGEST:
+        raise ConfigError(f"{where}: values of up to {largest:.3g} are too large; scale them to below 2^31")
     if (data == data[:1]).all():
         raise ConfigError(f"{where}: all samples are the same; give real inputs of the network")
     return data.astype(np.float32)

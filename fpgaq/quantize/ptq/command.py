@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,13 @@ from rich.table import Table
 
 from fpgaq.errors import ConfigError
 from fpgaq.quantize.layer_bits import read_layer_bits
+from fpgaq.quantize.model_files import check_output, save
 from fpgaq.quantize.ptq.blocks import TunedBlock
 from fpgaq.quantize.ptq.policy import Chosen, Policy
 from fpgaq.quantize.ptq.post_training import RoundedLayer, quantized
 from fpgaq.quantize.ptq.settings import Settings
 from fpgaq.quantize.requantize import rectifies
 from fpgaq.stimuli import load_array
-
-_SUFFIXES = (".keras", ".h5", ".hdf5")
 
 
 def settings_of(given: Mapping[str, Any], method: str) -> tuple[Settings, Policy | None]:
@@ -33,6 +33,8 @@ def settings_of(given: Mapping[str, Any], method: str) -> tuple[Settings, Policy
     """
     layer_bits = {} if given["layer_bits"] is None else read_layer_bits(given["layer_bits"])
     bits, policy = given["bits"], None
+    if bits is not None and not math.isfinite(bits):
+        raise ConfigError(f"--bits {bits} is no number of bits; use 2 to 16")
     if given["policy"] is not None:
         if layer_bits:
             raise ConfigError("--policy chooses the bits of every layer; leave --layer-bits out")
@@ -93,13 +95,10 @@ def quantize_loaded(model: Any, calibration: Path, settings: Settings, policy: P
 def quantize_file(model: Path, weights: Path | None, output: Path, given: Mapping[str, Any], console: Console) -> int:
     """Quantize a model file into another."""
     settings, policy = settings_of(given, given["method"])
-    if output.suffix not in _SUFFIXES:
-        raise ConfigError(f"output {output}: suffix {output.suffix!r} is not one of {', '.join(_SUFFIXES)}")
-    if not output.parent.is_dir():
-        raise ConfigError(f"cannot write {output}: the folder {output.parent} does not exist; make it")
+    check_output(output)
     from fpgaq.frontend.load import load_model
 
-    quantize_loaded(load_model(model, weights), given["calibration"], settings, policy, console).save(output)
+    save(quantize_loaded(load_model(model, weights), given["calibration"], settings, policy, console), output)
     console.print(f"wrote {output}", highlight=False)
     return 0
 

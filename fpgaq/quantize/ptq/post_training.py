@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgaq.errors import ConfigError, ModelError
+from fpgaq.quantize.executable import require_executable
 from fpgaq.quantize.ptq.bias_correction import correction
 from fpgaq.quantize.ptq.blocks import TunedBlock, tuned
 from fpgaq.quantize.ptq.calibration import checked
@@ -146,15 +147,14 @@ def _check_layers(model: Any, settings: Settings) -> None:
     unknown = sorted(set(settings.layer_bits) - set(names))
     if unknown:
         raise ConfigError(f"bits for layer {unknown[0]!r}, which has no matrix; layers with one are {', '.join(names)}")
-    for layer in model.layers:
-        if not all(np.isfinite(values).all() for values in layer.get_weights()):
-            raise ModelError(f"layer {layer.name!r} has weights that are NaN or infinite; train the model again")
+    require_executable(model)
 
 
 def _fitted(layer: Any, settings: Settings) -> Grid:
     """Return the grid of a layer's weights."""
+    bits = settings.bits_of(layer.name)
     try:
-        return settings.grid(as_matrix(layer, layer.get_weights()[0]), settings.bits_of(layer.name))
+        return settings.grid(as_matrix(layer, layer.get_weights()[0]), bits)
     except ConfigError as error:
         raise ConfigError(f"layer {layer.name!r}: {error}") from None
 
@@ -196,6 +196,11 @@ def _rows(original: Any, copy: Any, name: str, data: Any) -> Iterator[tuple[Real
     layer = original.get_layer(name)
     for start in range(0, len(data), _BATCH):
         quantized_inputs, inputs = (each([data[start : start + _BATCH]], training=False) for each in models)
+        if not all(np.isfinite(values).all() for values in (quantized_inputs, inputs)):
+            raise ModelError(
+                f"layer {name!r}: what it reads on the calibration data is too large for float32; scale the data or "
+                "train the model again"
+            )
         yield rows_of(layer, quantized_inputs), rows_of(layer, inputs)
 
 
