@@ -29,6 +29,8 @@ _MATRICES = {
     "Dense": "QDense",
     "DepthwiseConv2D": "QDepthwiseConv2D",
 }
+#: Layers with parameters but without a matrix, which conversion rounds to a stated precision.
+_NO_MATRIX = ("BatchNormalization", "Normalization", "PReLU", "QBatchNormalization")
 _KERNEL_QUANTIZERS = ("kernel_quantizer", "depthwise_quantizer")
 _ACTIVATIONS = ("Activation", "QActivation", "ReLU")
 
@@ -181,6 +183,18 @@ def free_kernels(model: Any, activations: Mapping[str, Callable[[Any], Any]] | N
 def matrices(model: Any) -> list[str]:
     """Return the names of the layers that have a choice."""
     return [layer.name for layer in model.layers if _matrix(layer)]
+
+
+def unquantized(model: Any) -> dict[str, str]:
+    """Return what no choice changes although it could have quantizers, by layer: weights, and quantizers that stay."""
+    found = {}
+    for layer in model.layers:
+        kind, activation = type(layer).__name__, getattr(layer, "activation", None)
+        if layer.weights and not _matrix(layer) and kind not in _NO_MATRIX:
+            found[layer.name] = f"weights of {kind} stay as they are; {', '.join(_MATRICES)} get quantizers"
+        elif type(activation).__module__.startswith(("qkeras.", "fpgaq.")) and not rectifies(layer):
+            found[layer.name] = f"{activation} stays: only plain rectifiers are exchanged"
+    return found
 
 
 def rectifiers(model: Any) -> dict[str, str]:

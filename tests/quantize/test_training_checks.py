@@ -11,7 +11,9 @@ import keras
 import numpy as np
 import pytest
 from qkeras import QActivation
+from typer.testing import CliRunner
 
+from fpgaq.cli import app
 from fpgaq.errors import ConfigError, ModelError
 from fpgaq.quantize.model_files import check_output, save
 from fpgaq.quantize.training.checks import check_trainable, checked
@@ -107,9 +109,11 @@ def test_what_a_model_ends_in(layers: tuple[Callable[[], Any], ...], last: str) 
     assert last_activation(_network(*(make() for make in layers))) == last
 
 
-def test_seeds_are_those_that_keras_has() -> None:
+def test_settings_that_keras_or_nobody_has_are_refused() -> None:
     with pytest.raises(ConfigError, match="seed 4294967296 must lie in 0"):
         Settings("uniform", 4, seed=2**32)
+    with pytest.raises(ConfigError, match="activation method 'magic' is unknown"):
+        Settings("uniform", 4, "magic", None)
 
 
 def test_places_that_cannot_be_written_to_are_refused(tmp_path: Path) -> None:
@@ -140,3 +144,21 @@ def test_an_interrupted_save_leaves_what_was_there(tmp_path: Path) -> None:
         save(Interrupted(), target)
     assert target.read_bytes() == whole
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_what_stays_as_it_is_is_told_and_targets_must_be_alike(tmp_path: Path) -> None:
+    layers = [keras.layers.SeparableConv1D(4, 2, name="s"), QActivation("quantized_tanh(4)", name="t"), _dense()]
+    _network(*layers).save(tmp_path / "m.keras")
+    for name, values in {"x": X, "y": Y, "r": np.zeros((20, 3))}.items():
+        np.save(tmp_path / f"{name}.npy", values)
+    files = {"inputs": "x", "targets": "y", "test-inputs": "x"}
+    options = [part for name, file in files.items() for part in (f"--{name}", str(tmp_path / f"{file}.npy"))]
+    typed = ["train", str(tmp_path / "m.keras"), "-o", str(tmp_path / "q.keras"), *options, "--method", "uniform"]
+    typed += ["--bits", "4", "--epochs", "1", "--test-targets"]
+    result = CliRunner().invoke(app, [*typed, str(tmp_path / "r.npy")])
+    assert (result.exit_code, (tmp_path / "q.keras").exists()) == (2, False)
+    assert "--test-targets are values, --targets are classes" in result.stderr
+    result = CliRunner().invoke(app, [*typed, str(tmp_path / "y.npy")])
+    assert result.exit_code == 0, result.stderr
+    assert "layer 's': weights of SeparableConv1D stay as they are" in result.stderr
+    assert "layer 't': quantized_tanh(4) stays" in result.stderr

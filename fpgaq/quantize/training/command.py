@@ -14,7 +14,9 @@ from fpgaq.explore.points import numbers
 from fpgaq.frontend.flatten import flattened
 from fpgaq.quantize.layer_bits import read_layer_bits
 from fpgaq.quantize.model_files import check_output, save
+from fpgaq.quantize.requantize import unquantized
 from fpgaq.quantize.training.gating import gates, refusals
+from fpgaq.quantize.training.loss import Objective, objective_of
 from fpgaq.quantize.training.registry import weight_system
 from fpgaq.quantize.training.trainer import Settings
 from fpgaq.stimuli import load_array
@@ -52,7 +54,6 @@ def train_file(given: Mapping[str, Any], console: Console) -> int:
     from fpgaq.frontend.load import load_model
     from fpgaq.quantize.freeze import freeze
     from fpgaq.quantize.training.checks import check_trainable, checked
-    from fpgaq.quantize.training.loss import objective_of
     from fpgaq.quantize.training.switching import at_bits
     from fpgaq.quantize.training.trainer import train
 
@@ -61,6 +62,9 @@ def train_file(given: Mapping[str, Any], console: Console) -> int:
     check_trainable(flat)
     test_x, test_y = checked(flat, *tested)
     objective = objective_of(flat, test_y)
+    _require_alike(objective, objective_of(flat, checked(flat, x, y)[1]))
+    for name, why in unquantized(flat).items():
+        console.print(f"layer {name!r}: {why}", highlight=False)
     before = objective.figure(model, test_x, test_y)
     console.print(f"{objective.measure} on {len(test_x)} {on}: {before:.4f} before", highlight=False)
     trained = train(model, x, y, settings)
@@ -100,6 +104,14 @@ def _others(given: str | None, settings: Settings) -> list[int]:
     if settings.bits in found:
         raise ConfigError(f"--more-bits {given} has the {settings.bits} of --bits; name only others")
     return found
+
+
+def _require_alike(tested: Objective, trained: Objective) -> None:
+    """Refuse test targets that are of another kind than those of training."""
+    if tested.kind != trained.kind:
+        raise ConfigError(
+            f"--test-targets are {tested.kind}, --targets are {trained.kind}; give class numbers in both, or values"
+        )
 
 
 def _rates(given: Sequence[str]) -> dict[str, float]:

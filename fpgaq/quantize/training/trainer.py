@@ -72,8 +72,9 @@ class Settings:
         weight_system(self.method).check(self.bits)
         for name, bits in self.layer_bits.items():
             weight_system(self.method).check(bits, name)
+        system = activation_system(self.activation_method)
         if self.activations is not None:
-            activation_system(self.activation_method).check(self.activations)
+            system.check(self.activations)
         for name in ("epochs", "batch"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} {getattr(self, name)} must be at least 1")
