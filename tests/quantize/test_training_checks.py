@@ -147,7 +147,8 @@ def test_an_interrupted_save_leaves_what_was_there(tmp_path: Path) -> None:
 
 
 def test_what_stays_as_it_is_is_told_and_targets_must_be_alike(tmp_path: Path) -> None:
-    layers = [keras.layers.SeparableConv1D(4, 2, name="s"), QActivation("quantized_tanh(4)", name="t"), _dense()]
+    pool, tanh = keras.layers.GlobalMaxPooling1D(), QActivation("quantized_tanh(4)", name="t")
+    layers = [keras.layers.SeparableConv1D(4, 2, name="s"), pool, tanh, _dense()]
     _network(*layers).save(tmp_path / "m.keras")
     for name, values in {"x": X, "y": Y, "r": np.zeros((20, 3))}.items():
         np.save(tmp_path / f"{name}.npy", values)
