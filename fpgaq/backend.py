@@ -172,6 +172,7 @@ _SHARED = ("clock_period", "io_type")
 
 def register(*, register_backend: Any, register_writer: Any) -> None:
     """Register writer and backend; hls4ml calls this once."""
+    import fpgaq.frontend.gated_handlers
     import fpgaq.frontend.handlers
     import fpgaq.frontend.merge_handlers
     import fpgaq.frontend.recurrent_handlers

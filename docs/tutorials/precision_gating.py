@@ -5,9 +5,9 @@
 # and adds the low bits only where that result is above a trained threshold. The decision is made for each output and each input vector,
 # so the hardware is dynamic: a folded layer skips what the gates leave out, and its latency depends on the data.
 #
-# `GatedDense` is the layer: it quantizes its unsigned input itself, has a threshold for each output, and adds the penalty that keeps the
-# gates closed to the loss. Here it stands in a model of its own; `fpgaq train float.keras --method uniform --bits 4 --gate 2 ...` puts it
-# into a trained float model.
+# `GatedDense` is the layer (`GatedConv1D` and `GatedConv2D` are the same for windows): it quantizes its unsigned input itself, has a
+# threshold for each output, and adds the penalty that keeps the gates closed to the loss. Here it stands in a model of its own;
+# `fpgaq train float.keras --method uniform --bits 4 --gate 2 ...` puts such layers into a trained float model.
 
 # %%
 import os

@@ -18,7 +18,7 @@ from fpgaq.frontend.activation_quantizers import Cast, activation_meaning, evalu
 from fpgaq.frontend.curves import curve_name, is_curve
 from fpgaq.frontend.dyadic import trailing_fraction_bits
 from fpgaq.frontend.frozen_curves import curve_step
-from fpgaq.frontend.frozen_gated import gated_dense_step
+from fpgaq.frontend.frozen_gated import gated_step
 from fpgaq.frontend.frozen_merge import merge_step
 from fpgaq.frontend.frozen_recurrent import recurrent_step
 from fpgaq.frontend.frozen_spatial import average_step, convolution_step, depthwise_step
@@ -179,6 +179,8 @@ class _Steps:
             return self._cast(name)
         if kind in ("Flatten", "Permute", "Reshape") or kind.startswith(("Cropping", "UpSampling")):
             return [layer.call]
+        if kind.startswith("Gated"):
+            return [gated_step(layer, self.derivation.parameters[name]["weight"], self.dtype), *self._cast(name)]
         if kind in _MATRICES or "Conv" in kind:
             return self._matrix(layer, name)
         if kind in RECURRENT_LAYERS:
@@ -189,8 +191,6 @@ class _Steps:
             return [average_step(layer, name, self.derivation.graph, self.dtype), *self._cast(name)]
         if "MaxPooling" in kind or kind.startswith("ZeroPadding"):
             return [layer.call, *self._cast(name)]
-        if kind == "GatedDense":
-            return [gated_dense_step(layer, self.derivation.parameters[name]["weight"], self.dtype), *self._cast(name)]
         if kind in ("BatchNormalization", "Normalization", "QBatchNormalization", "Rescaling"):
             return [*self._affine(name), *self._cast(name)]
         if kind in ("LeakyReLU", "PReLU", "ReLU"):

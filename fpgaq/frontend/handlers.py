@@ -14,7 +14,6 @@ from hls4ml.converters.keras_v3._base import KerasV3LayerHandler
 from hls4ml.converters.keras_v3.core import ActivationHandler
 
 from fpgaq.errors import ModelError
-from fpgaq.frontend.activation_quantizers import Cast
 from fpgaq.frontend.chains import (
     Chain,
     LayerDict,
@@ -26,7 +25,6 @@ from fpgaq.frontend.chains import (
     to_numpy,
 )
 from fpgaq.frontend.spatial import keras_geometry, lengths
-from fpgaq.ir.types import FixedType, Overflow, Rounding
 
 
 def _add_dense(chain: Chain, layer: Any, kernel: Any, bias: Any) -> None:
@@ -156,41 +154,6 @@ class EluHandler(KerasV3LayerHandler):
         chain = Chain(layer, in_tensors, out_tensors)
         chain.add(layer.name, class_name="Curve", function="elu")
         return chain.done()
-
-
-class GatedDenseHandler(KerasV3LayerHandler):
-    """GatedDense: the cast that makes the codes of its input, and the gated matrix."""
-
-    handles = ("fpgaq.quantize.layers.gated_dense.GatedDense",)
-
-    def handle(self, layer: Any, in_tensors: Any, out_tensors: Any) -> tuple[LayerDict, ...]:
-        codes, steps = gated_dense_codes(layer)
-        kernel = to_numpy(layer.kernel)
-        chain = Chain(layer, in_tensors, out_tensors)
-        chain.add(f"{layer.name}_codes", class_name="Activation", activation="linear", exact_cast=str(codes))
-        chain.add(
-            layer.name,
-            class_name="GatedDense",
-            n_in=int(kernel.shape[0]),
-            n_out=int(kernel.shape[1]),
-            low_bits=layer.low_bits,
-            weight_data=steps,
-            threshold_data=to_numpy(layer.threshold),
-        )
-        return chain.done()
-
-
-def gated_dense_codes(layer: Any) -> tuple[Cast, np.ndarray]:
-    """Return the cast of a GatedDense layer's input, and the values of its weights, which are exact."""
-    for what in ("kernel", "threshold", "alpha"):
-        if not np.isfinite(to_numpy(getattr(layer, what))).all():
-            raise ModelError(f"layer {layer.name!r}: {what} contains NaN or infinity; retrain or repair the model")
-    alpha = float(to_numpy(layer.alpha))
-    if alpha < 2.0**-16:
-        raise ModelError(f"layer {layer.name!r}: its clip alpha={alpha:g} has collapsed; retrain with a larger clip")
-    frac = -int(np.log2(float(to_numpy(layer.activation_step()))))
-    cast = Cast(False, FixedType(layer.activation_bits, frac, False), Rounding.RND_CONV, Overflow.SAT)
-    return cast, to_numpy(layer.quantized_weights())
 
 
 class BatchNormalizationHandler(KerasV3LayerHandler):

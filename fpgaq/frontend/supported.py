@@ -28,6 +28,8 @@ SUPPORTED_LAYERS = (
     "ELU",
     "Flatten",
     "GRU",
+    "GatedConv1D",
+    "GatedConv2D",
     "GatedDense",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
@@ -179,7 +181,7 @@ def _check_layer(layer: Any, kind: str) -> None:
     if kind in RECURRENT_LAYERS:
         _check_recurrent(layer, kind)
     _check_spatial(layer)
-    if kind in ("Activation", "Dense") or ("Conv" in kind and not kind.startswith("Q")):
+    if kind in ("Activation", "Dense") or ("Conv" in kind and not kind.startswith(("Gated", "Q"))):
         name = getattr(layer.activation, "__name__", type(layer.activation).__name__)
         if name not in SUPPORTED_FUNCTIONS:
             raise ModelError(

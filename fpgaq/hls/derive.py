@@ -20,7 +20,7 @@ from fpgaq.hls import derive_activations as activations
 from fpgaq.hls.derive_arrange import lower_arrange
 from fpgaq.hls.derive_conv import lower_convolution, lower_depthwise, lower_margin, lower_zero_padding
 from fpgaq.hls.derive_curves import lower_curve
-from fpgaq.hls.derive_gated import lower_gated_dense
+from fpgaq.hls.derive_gated import lower_gated_convolution, lower_gated_dense
 from fpgaq.hls.derive_matrix import lower_dense
 from fpgaq.hls.derive_merge import lower_merge
 from fpgaq.hls.derive_pooling import lower_global_pooling, lower_pooling
@@ -242,6 +242,7 @@ _LOWERINGS: dict[str, Callable[[Deriver, Any], None]] = {
     "Dense": lower_dense,
     "DepthwiseConv1D": lower_depthwise,
     "DepthwiseConv2D": lower_depthwise,
+    "GatedConvolution": lower_gated_convolution,
     "GatedDense": lower_gated_dense,
     "GlobalPooling1D": lower_global_pooling,
     "GlobalPooling2D": lower_global_pooling,

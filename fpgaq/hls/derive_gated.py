@@ -13,6 +13,9 @@ from hls4ml.model.types import NamedType
 from fpgaq.errors import ConfigError, ModelError
 from fpgaq.estimate.gated_choice import cheapest_gated_reuse, engine_of
 from fpgaq.frontend.dyadic import Dyadic
+from fpgaq.frontend.spatial import Geometry
+from fpgaq.hls.derive_conv import emit_windows
+from fpgaq.hls.derive_matrix import affordable_cycles
 from fpgaq.hls.freeze import to_hls
 from fpgaq.ir import ops
 from fpgaq.ir.node import Bounds, Operand
@@ -26,16 +29,28 @@ if TYPE_CHECKING:
 
 
 def lower_gated_dense(deriver: Deriver, layer: Any) -> None:
-    """Lower the matrix behind the cast that makes the codes of its input."""
-    _require_no_negative_input(deriver, layer)
+    """Lower a gated matrix on a vector, behind the cast that makes the codes of its input."""
     x = deriver.operands[layer.inputs[0]]
     if len(x.shape) != 1:
         raise ModelError(f"layer {layer.name!r}: GatedDense on shape {list(x.shape)}; flatten its input first")
+    _require_no_negative_input(deriver, layer)
+    _lower_matrix(deriver, layer, layer.inputs[0])
+
+
+def lower_gated_convolution(deriver: Deriver, layer: Any) -> None:
+    """Lower a gated convolution: a margin of zeros, windows, and a gated matrix on every window."""
+    _require_no_negative_input(deriver, layer)
+    geometry = Geometry.of_layer(layer, "filt", len(layer.get_input_variable().shape) - 1)
+    _lower_matrix(deriver, layer, emit_windows(deriver, layer, geometry).name)
+
+
+def _lower_matrix(deriver: Deriver, layer: Any, source: str) -> None:
+    x = deriver.operands[source]
     weight = deriver.freeze(layer, "weight", True, deriver.precision.weight)
     frac, low_bits = x.type.frac + weight.frac, int(layer.get_attr("low_bits"))
     node = ops.GatedMatMul(
         name=layer.name,
-        inputs=(layer.inputs[0],),
+        inputs=(source,),
         type=deriver.any_type(frac),
         layer=layer.name,
         weight=weight.codes,
@@ -44,7 +59,7 @@ def lower_gated_dense(deriver: Deriver, layer: Any) -> None:
         thresholds=np.zeros(weight.codes.shape[1], np.int64),
     )
     node.infer([x])  # refuses what does not fit before sums of it are taken
-    high, low = (reach(node.weight, part) for part in node.parts(x.bounds))
+    high, low = (reach(node.weight, part) for part in node.parts(x.bounds.channels))
     thresholds = _thresholds(layer, frac - low_bits, high)
     node = dataclasses.replace(node, thresholds=thresholds, reuse=_reuse_factor(deriver, layer, node))
     deriver.set_weights(layer, "weight", weight, "w")
@@ -86,13 +101,15 @@ def _reuse_factor(deriver: Deriver, layer: Any, node: ops.GatedMatMul) -> int:
     Under a wanted pace, if the layer has no reuse factor of its own, and with the strategy auto it is chosen: the
     engine has to be fast enough when all gates are open.
     """
-    config, source = layer.model.config, deriver.operands[node.inputs[0]]
+    config, x = layer.model.config, deriver.operands[node.inputs[0]]
+    source = Operand(x.type, x.bounds.channels)  # one matrix for all positions
     own = deriver.options.layers.get(layer.name)
     strategy = (own.strategy if own is not None else None) or deriver.options.strategy
     reuse, legal = int(config.get_reuse_factor(layer)), legal_reuse(node.n_in, node.n_out)
     operands, pace = adder_inputs(deriver.options.family), deriver.options.wanted_ii
     if pace is not None and (own is None or own.reuse_factor is None):
-        allowed = [r for r in legal if r == 1 or engine_of(node, source, r).ii <= pace]
+        cycles = affordable_cycles(deriver, layer, node, pace)
+        allowed = [r for r in legal if r == 1 or engine_of(node, source, r).ii <= cycles]
         if strategy in ("folded", "unrolled"):
             reuse = max(allowed) if strategy == "folded" else 1
         else:

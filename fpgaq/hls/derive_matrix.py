@@ -170,7 +170,7 @@ def _reuse_factor(deriver: Deriver, layer: Any, matrix: ops.MatMul, legal: Seque
     if layer.get_attr("part_of") is not None:
         chosen = 1
     elif pace is not None and (own is None or own.reuse_factor is None):
-        limit = _affordable_reuse(deriver, layer, matrix, pace)
+        limit = affordable_cycles(deriver, layer, matrix, pace)
         if strategy == "folded":
             chosen = max(r for r in legal if r <= limit)
         else:
@@ -185,8 +185,8 @@ def _reuse_factor(deriver: Deriver, layer: Any, matrix: ops.MatMul, legal: Seque
     return chosen
 
 
-def _affordable_reuse(deriver: Deriver, layer: Any, matrix: ops.MatMul, pace: int) -> int:
-    """Return the reuse factor with which a matrix is just fast enough."""
+def affordable_cycles(deriver: Deriver, layer: Any, matrix: ops.MatMul | ops.GatedMatMul, pace: int) -> int:
+    """Return the cycles that a matrix may take for each of its vectors to be just fast enough."""
     positions = math.prod(deriver.operands[matrix.inputs[0]].shape[:-1])
     if pace < positions:
         raise ConfigError(

@@ -1,4 +1,7 @@
-"""hls4ml's view of the gated dense layer, whose C++ is ``hls_templates/nnet_gated_dense.h``."""
+"""hls4ml's view of layers with precision gating.
+
+Their C++ is ``hls_templates/nnet_gated_dense.h`` and ``hls_templates/nnet_gated_convolution.h``.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,9 @@ from hls4ml.backends.template import FunctionCallTemplate, LayerConfigTemplate
 from hls4ml.model.attributes import Attribute, TypeAttribute, WeightAttribute
 from hls4ml.model.layers import Layer
 from hls4ml.model.types import FixedPrecisionType
+
+from fpgaq.frontend.spatial import AXES
+from fpgaq.hls.stream_windows import window_struct
 
 
 class GatedDense(Layer):
@@ -26,21 +32,33 @@ class GatedDense(Layer):
 
     def initialize(self) -> None:
         """Declare result and parameters; their types come from the pass `fpgaq.hls.passes.DeriveTypes`."""
-        self.add_output_variable([self.get_attr("n_out")])
+        self.add_output_variable(self._out_shape())
         anything = FixedPrecisionType(32, 16)
         for name, variable in (("weight", "w{index}"), ("threshold", "t{index}")):
             data = np.asarray(self.get_attr(f"{name}_data"))
             self.add_weights_variable(name=name, var_name=variable, precision=anything, data=data)
 
+    def _out_shape(self) -> list[int]:
+        return [self.get_attr("n_out")]
 
-class GatedDenseConfig(LayerConfigTemplate):
-    """Writes the configuration struct."""
+
+class GatedConvolution(GatedDense):
+    """The gated matrix on the windows of an image or a series; its geometry has the names of hls4ml's."""
+
+    def _out_shape(self) -> list[int]:
+        axes = AXES[1 - len(self.get_input_variable().shape) :]
+        return [*(self.get_attr(f"out_{axis}") for axis in axes), self.get_attr("n_out")]
+
+
+class GatedConfig(LayerConfigTemplate):
+    """Writes the configuration struct, and that of the windows."""
 
     def __init__(self) -> None:
-        super().__init__(GatedDense)
+        super().__init__((GatedDense, GatedConvolution))
 
     def format(self, node: Any) -> str:
-        return (
+        windows = window_struct(node, node.get_input_variable().shape) if isinstance(node, GatedConvolution) else ""
+        matrix = (
             "struct config{index} : nnet::gated_dense_config {{\n"
             "    static const unsigned n_in = {n_in};\n"
             "    static const unsigned n_out = {n_out};\n"
@@ -52,6 +70,7 @@ class GatedDenseConfig(LayerConfigTemplate):
             "    typedef {low_t.name} low_t;\n"
             "}};\n"
         ).format(**self._default_config_params(node))
+        return matrix + windows
 
 
 class GatedDenseCall(FunctionCallTemplate):
@@ -64,3 +83,16 @@ class GatedDenseCall(FunctionCallTemplate):
         params = self._default_function_params(node)
         params["w"], params["t"] = (node.get_weights(k).name for k in ("weight", "threshold"))
         return "nnet::gated_dense<{input_t}, {output_t}, {config}>({input}, {output}, {w}, {t});".format(**params)
+
+
+class GatedConvolutionCall(FunctionCallTemplate):
+    """Writes the call."""
+
+    def __init__(self) -> None:
+        super().__init__(GatedConvolution, include_header=["nnet_utils/nnet_gated_convolution.h"])
+
+    def format(self, node: Any) -> str:
+        params = self._default_function_params(node)
+        params["w"], params["t"] = (node.get_weights(k).name for k in ("weight", "threshold"))
+        types = "{input_t}, {output_t}, {config}, {config}_window"
+        return f"nnet::gated_convolution<{types}>({{input}}, {{output}}, {{w}}, {{t}});".format(**params)

@@ -12,7 +12,7 @@ from hls4ml.model.layers import Layer, layer_map, register_layer
 from hls4ml.model.types import FixedPrecisionType
 
 from fpgaq.hls.arrange_layer import Arrange, ArrangeCall, ArrangeConfig
-from fpgaq.hls.gated_layer import GatedDense, GatedDenseCall, GatedDenseConfig
+from fpgaq.hls.gated_layer import GatedConfig, GatedConvolution, GatedConvolutionCall, GatedDense, GatedDenseCall
 from fpgaq.hls.leaky_layer import Leaky, LeakyCall, LeakyConfig
 from fpgaq.hls.margin_layer import Margin, MarginCall, MarginConfig
 from fpgaq.hls.merge_layer import MergeMany, MergeManyCall, MergeManyConfig
@@ -175,12 +175,21 @@ class _ArgMaxCall(FunctionCallTemplate):
 
 def register(backend: Any) -> None:
     """Make the layers known to hls4ml, and their templates and headers to a backend."""
-    for cls in (Thresholds, Curve, Clip, ArgMax, Arrange, GatedDense, Leaky, Margin, MergeMany, Recurrent):
+    gated = (GatedConvolution, GatedDense)
+    for cls in (Thresholds, Curve, Clip, ArgMax, Arrange, *gated, Leaky, Margin, MergeMany, Recurrent):
         if cls.__name__ not in layer_map:
             register_layer(cls.__name__, cls)
     for template in (_ThresholdsConfig, _ThresholdsCall, _ClipConfig, _ClipCall, _ArgMaxConfig, _ArgMaxCall):
         backend.register_template(template)
-    for template in (GatedDenseConfig, GatedDenseCall, LeakyConfig, LeakyCall, MarginConfig, MarginCall):
+    for template in (
+        GatedConfig,
+        GatedConvolutionCall,
+        GatedDenseCall,
+        LeakyConfig,
+        LeakyCall,
+        MarginConfig,
+        MarginCall,
+    ):
         backend.register_template(template)
     for template in (ArrangeConfig, ArrangeCall, MergeManyConfig, MergeManyCall, RecurrentConfig, RecurrentCall):
         backend.register_template(template)

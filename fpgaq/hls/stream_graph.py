@@ -18,9 +18,9 @@ from fpgaq.errors import ConfigError, ModelError
 #: Layers with exact C++ for streams.
 STREAMED = (
     *("Activation", "ArgMax", "Arrange", "BatchNormalization", "Clip", "Concatenate", "Conv1D", "Conv2D", "Curve"),
-    *("Dense", "DepthwiseConv1D", "DepthwiseConv2D", "GatedDense", "GlobalPooling1D", "GlobalPooling2D", "Input"),
-    *("Leaky", "Margin", "Merge", "MergeMany", "Pooling1D", "Pooling2D", "Recurrent", "Reshape", "Softmax"),
-    *("Thresholds", "ZeroPadding1D", "ZeroPadding2D"),
+    *("Dense", "DepthwiseConv1D", "DepthwiseConv2D", "GatedConvolution", "GatedDense", "GlobalPooling1D"),
+    *("GlobalPooling2D", "Input", "Leaky", "Margin", "Merge", "MergeMany", "Pooling1D", "Pooling2D", "Recurrent"),
+    *("Reshape", "Softmax", "Thresholds", "ZeroPadding1D", "ZeroPadding2D"),
 )
 #: Layers that collect a vector from as many beats as it comes in.
 _COLLECTING = ("Dense", "GatedDense")

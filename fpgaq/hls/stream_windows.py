@@ -36,7 +36,7 @@ class CallStreamWindows(OptimizerPass):
             positions = math.prod(source.shape[:-1])
             call = f"nnet::pool_frame<{types}, {positions}>({arguments});"
         else:
-            node.set_attr("config_cpp", node.get_attr("config_cpp") + _window(node, source.shape))
+            node.set_attr("config_cpp", node.get_attr("config_cpp") + window_struct(node, source.shape))
             types = f"{types}, {config}_window"
             if node.class_name in _POOLINGS:
                 call = f"nnet::pool_windows<{types}>({arguments});"
@@ -48,10 +48,10 @@ class CallStreamWindows(OptimizerPass):
         return False
 
 
-def _window(node: Any, shape: list[int]) -> str:
+def window_struct(node: Any, shape: list[int]) -> str:
     """Return the configuration of the windows of a layer; a series is an image of one row."""
     axes = len(shape) - 1
-    geometry = Geometry.of_layer(node, "filt" if node.class_name in _CONVOLUTIONS else "pool", axes)
+    geometry = Geometry.of_layer(node, "pool" if node.class_name in _POOLINGS else "filt", axes)
 
     def both(lengths: tuple[int, ...], default: int) -> tuple[int, ...]:
         return (default,) * (2 - axes) + tuple(lengths)

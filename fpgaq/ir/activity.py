@@ -23,7 +23,7 @@ class Activity:
     layer : str
         Layer of the model.
     outputs : int
-        Gates of a vector.
+        Gates of a sample; a convolution has some at every position.
     updates : int array, shape (samples,)
         How many of them are open: outputs whose low bits are added.
     """
@@ -48,7 +48,7 @@ class Activity:
 
 
 def open_gates(graph: Graph, inputs: Sequence[IntArray]) -> dict[str, np.ndarray]:
-    """Return the mask of every gated matrix by the name of its node: boolean, shape (samples, n_out).
+    """Return the mask of every gated matrix by the name of its node: boolean, shape (samples, ..., n_out).
 
     Parameters
     ----------
@@ -68,7 +68,11 @@ def inputs_of_gates(graph: Graph) -> list[str]:
 def activities(graph: Graph, trace: Mapping[str, IntArray]) -> list[Activity]:
     """Return the activity of every gated matrix; `trace` has at least the `inputs_of_gates`."""
     masks = _masks(graph, trace)
-    return [Activity(node.layer, node.n_out, masks[node.name].sum(axis=1)) for node in _gated(graph)]
+    found = []
+    for node in _gated(graph):
+        mask = masks[node.name].reshape(len(masks[node.name]), -1)
+        found.append(Activity(node.layer, mask.shape[1], mask.sum(axis=1)))
+    return found
 
 
 def _masks(graph: Graph, trace: Mapping[str, IntArray]) -> dict[str, np.ndarray]:

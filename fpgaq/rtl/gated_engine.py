@@ -62,15 +62,15 @@ class GatedEngine:
         return int(self.cycles(np.zeros((1, self.matrix.n_out), bool))[0])
 
     def cycles(self, gates: np.ndarray) -> IntArray:
-        """Return for how many cycles each vector keeps the engine.
+        """Return for how many cycles each vector keeps the engine, sample by sample and pixel by pixel.
 
         Parameters
         ----------
-        gates : bool array, shape (samples, n_out)
+        gates : bool array, shape (samples, ..., n_out)
             Which are open; of `fpgaq.ir.activity.open_gates`.
         """
         plan = self.schedule
-        in_lane = gates.reshape(len(gates), plan.groups, plan.lanes).sum(axis=1)
+        in_lane = gates.reshape(-1, plan.groups, plan.lanes).sum(axis=1)
         return plan.groups * plan.beats + self._pipeline + plan.beats * in_lane.max(axis=1)
 
     @property

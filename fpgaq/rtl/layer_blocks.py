@@ -202,6 +202,7 @@ class BlockMaker:
         if not rest:
             return [self._block(layer, engine, layer.inputs)]
         result = self.graph.operand(matrix.name)
+        result = pixel(result) if self.pixels else result
         unrolled = self._unrolled(layer.name, rest, [result], layer.result, 0)
         return [
             self._inner(layer, engine, matrix.name, result, matrix.name),

@@ -193,7 +193,7 @@ def _layer(graph: Graph, group: list[Node], name: str, made: Mapping[str, str]) 
         result = pixel(result)
         whole = isinstance(first, (Pad, Windows, Reshape, *_ARRANGING)) or takes_turns(graph, group[0])
         sources = sources if whole else tuple(map(pixel, sources))
-        _require_pixels(graph, group[0], beats(graph, last.name))
+        _require_pixels(graph, group[0])
     return Layer(name, (first, *group[1:]), sources, result, inputs, last.name, beats(graph, last.name))
 
 
@@ -203,10 +203,8 @@ def takes_turns(graph: Graph, node: Node) -> bool:
     return isinstance(node, Concatenate) and in_pixels(graph) and node.axis < axes - 1
 
 
-def _require_pixels(graph: Graph, node: Node, pixels: int) -> None:
+def _require_pixels(graph: Graph, node: Node) -> None:
     """Refuse operations that cannot be done pixel by pixel."""
-    if isinstance(node, GatedMatMul) and pixels > 1:
-        raise node.fail("hardware for a gated matrix on pixels is not available yet; golden model and C++ work")
     if isinstance(node, Permute):
         raise node.fail(
             f"hardware that puts the pixels of {list(graph.operand(node.inputs[0]).shape)} in the order of the axes "

@@ -10,7 +10,19 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras.layers import Add, BatchNormalization, Conv2D, Dense, Flatten, Input, ReLU
+from keras.layers import (
+    Add,
+    BatchNormalization,
+    Conv1D,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Flatten,
+    GlobalMaxPooling2D,
+    Input,
+    MaxPooling2D,
+    ReLU,
+)
 from typer.testing import CliRunner
 
 import fpgaq
@@ -38,6 +50,20 @@ def normalized() -> Any:
     layers += [BatchNormalization(name="bn"), ReLU(name="rh"), Dense(3, name="b")]
     model = keras.Sequential([Input((6,), name="x"), *layers])
     model.get_layer("bn").set_weights([RNG.uniform(-1, 2, 7), *RNG.normal(size=(2, 7)), RNG.uniform(0.5, 2, 7)])
+    return model
+
+
+def residual() -> Any:
+    """Two convolutions to gate: of a block whose input goes round it, too, and one behind a pooling."""
+    keras.utils.set_random_seed(3)
+    image = Input((6, 5, 1), name="x")
+    start = Conv2D(3, 2, activation="relu", name="start")(image)
+    block = Conv2D(3, 3, padding="same", bias_initializer="normal", name="h")(start)
+    block = ReLU(name="rh")(BatchNormalization(name="bn")(block))
+    added = ReLU(name="sum")(Add(name="add")([start, Conv2D(3, 1, name="back")(block)]))
+    last = Conv2D(4, 2, strides=2, activation="relu", name="last")(MaxPooling2D((1, 2), name="pool")(added))
+    model = keras.Model(image, Dense(3, name="b")(GlobalMaxPooling2D(name="most")(last)))
+    model.get_layer("bn").set_weights([RNG.uniform(0.5, 2, 3), *RNG.normal(size=(2, 3)), RNG.uniform(0.5, 2, 3)])
     return model
 
 
@@ -79,6 +105,35 @@ def test_with_all_gates_open_and_fine_steps_nothing_changes(make: Any) -> None:
     assert np.allclose(copy.predict(X, verbose=0), model.predict(X, verbose=0), atol=2e-3)
 
 
+def test_convolutions_start_as_they_were_and_are_exact(tmp_path: Path) -> None:
+    model, images = residual(), RNG.integers(0, 8, (80, 6, 5, 1)).astype("float32") / 8
+    copy = gated(model, images, lambda name: 16, 14, 13, 0.0)
+    kinds = {layer.name: type(layer).__name__ for layer in copy.layers}
+    assert [kinds[name] for name in ("start", "h", "back", "last")] == [
+        "Conv2D",
+        "GatedConv2D",
+        "Conv2D",
+        "GatedConv2D",
+    ]
+    assert plain_rectifiers(copy) == {"sum"}  # what the first gated one reads is read by the sum, too
+    for name in ("h", "last"):
+        copy.get_layer(name).threshold.assign(np.full(copy.get_layer(name).filters, -1e6))
+    assert np.allclose(copy.predict(images, verbose=0), model.predict(images, verbose=0), atol=4e-3)
+    trained = train(model, images, np.arange(80) % 3, Settings("uniform", 4, epochs=1, batch=40, gate=2)).model
+    told = {gate.layer: gate for gate in gates(trained, images)}
+    assert list(told) == ["h", "last"]
+    assert 0.1 < told["last"].closed < 1
+    for name, gate in told.items():
+        assert gate.closed == pytest.approx(_closed(trained, name, images))
+    design = fpgaq.convert(trained, input_precision="ufixed<3,0>", output=tmp_path / "build")
+    assert design.keras_gate(np.rint(images * 8).astype(int)).passed
+
+
+def _closed(model: Any, name: str, x: Any) -> float:
+    layer = model.get_layer(name)
+    return float(1 - layer.gate_activity(keras.Model(model.inputs, layer.input).predict(x, verbose=0)).mean())
+
+
 def test_what_is_not_gated_has_a_reason() -> None:
     image = Input((4, 4, 1), name="x")
     conv = Conv2D(2, 3, activation="relu", name="conv")(image)
@@ -86,13 +141,20 @@ def test_what_is_not_gated_has_a_reason() -> None:
     second = Dense(4, activation="relu", name="second")(first)
     bent = Dense(4, activation="tanh", name="bent")(Add(name="sum")([first, second]))
     model = keras.Model(image, Dense(2, name="last")(bent))
-    alone = "its input does not come from a rectifier alone"
-    assert refusals(model) == {
-        "conv": "only dense layers have gates, not Conv2D",
-        **dict.fromkeys(("second", "bent", "last"), alone),
-    }
+    alone = "its input does not come from a rectifier"
+    assert refusals(model) == dict.fromkeys(("conv", "bent", "last"), alone)
     pixels = Dense(3, activation="relu", name="pixels")(conv)
-    assert refusals(keras.Model(image, pixels))["pixels"] == "gates are for vectors, not for shape [2, 2, 2]"
+    wide = DepthwiseConv2D(2, activation="relu", name="wide")(pixels)
+    groups = Conv2D(3, 1, groups=3, activation="relu", name="groups")(Conv2D(3, 1, activation="relu", name="c")(wide))
+    assert refusals(keras.Model(image, groups)) == {
+        "conv": alone,
+        "pixels": "gates of a dense layer are for vectors, not for shape [2, 2, 2]",
+        "wide": "only dense layers and convolutions of all channels have gates, not DepthwiseConv2D",
+        "groups": "gates are for convolutions of all channels, not for groups=3",
+    }
+    series = [Conv1D(2, 2, activation="relu", padding=how, name=how) for how in ("same", "causal")]
+    found = refusals(keras.Sequential([Input((4, 1), name="x"), *series]))
+    assert found == {"same": alone, "causal": "gates are for padding='valid' and 'same', not for 'causal'"}
     short = keras.Sequential([Input((6,), name="x"), Dense(4, activation="relu", name="a"), Dense(3, name="b")])
     with pytest.raises(ModelError, match=f"nothing to gate.*'a': {alone}; layer 'b': no rectifier follows it"):
         train(short, X, Y, Settings("uniform", 4, gate=2))

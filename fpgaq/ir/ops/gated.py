@@ -69,7 +69,7 @@ class GatedMatMul(Node):
     def infer(self, operands: Sequence[Operand]) -> Bounds:
         """Return bounds of the result; they enclose it, and are attained where the gate does not depend on it."""
         (x,) = operands
-        if len(x.shape) != 1 or x.shape[0] != self.n_in:
+        if not x.shape or x.shape[-1] != self.n_in:
             raise self.fail(f"input of shape {list(x.shape)} does not fit a {self.n_in}x{self.n_out} matrix")
         if x.bounds.hull[0] < 0:
             raise self.fail(
@@ -101,16 +101,21 @@ class GatedMatMul(Node):
 
     def largest_partial_sum(self, bounds: Bounds) -> int:
         """Return a bound on any sum of a part of the products, in units of the result."""
-        return int((bounds.hi.astype(object) @ np.abs(self.weight.astype(object))).max())
+        most = bounds.hi.reshape(-1, self.n_in).max(axis=0).astype(object)
+        return int((most @ np.abs(self.weight.astype(object))).max())
 
     def open_gates(self, x: IntArray) -> np.ndarray:
-        """Return where the low bits are added, for inputs of shape (samples, n_in): boolean, (samples, n_out)."""
-        return (x >> self.low_bits) @ self.weight > self.thresholds
+        """Return where the low bits are added, for inputs of shape (samples, ..., n_in): boolean, (..., n_out)."""
+        return self._times(x >> self.low_bits) > self.thresholds
+
+    def _times(self, x: IntArray) -> IntArray:
+        rows = x.reshape(-1, self.n_in)  # one product of two matrices, where numpy would make many
+        return np.asarray((rows @ self.weight).reshape(*x.shape[:-1], self.n_out))
 
     def evaluate(self, values: Sequence[IntArray]) -> IntArray:
         (x,) = values
-        high = (x >> self.low_bits) @ self.weight
-        low = (x & ((1 << self.low_bits) - 1)) @ self.weight
+        high = self._times(x >> self.low_bits)
+        low = self._times(x & ((1 << self.low_bits) - 1))
         return (high << self.low_bits) + np.where(high > self.thresholds, low, 0)
 
     def describe(self) -> str:

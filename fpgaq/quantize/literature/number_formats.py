@@ -60,8 +60,8 @@ NUMBER_FORMATS = (
             modelled("GatedDense(32, activation_bits=4, high_bits=2) of fpgaq.quantize.layers"),
             trained("--method uniform --bits 4 --gate 2"),
         ),
-        "the reference code; steps and the clip of inference are fixed powers of two. Dense layers between rectifiers "
-        "only, no convolutions",
+        "the reference code; steps and the clip of inference are fixed powers of two. Dense layers and convolutions "
+        "between rectifiers; GatedConv1D and GatedConv2D are layers, too",
     ),
     Entry(
         "N2UQ",

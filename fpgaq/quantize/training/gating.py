@@ -1,4 +1,4 @@
-"""Precision gating of a trained model: its hidden dense layers become gated ones, which are then trained further."""
+"""Precision gating of a trained model: its hidden layers become gated ones, which are then trained further."""
 
 from __future__ import annotations
 
@@ -13,10 +13,14 @@ from fpgaq.frontend.supported import graph_of
 from fpgaq.quantize.ranges import least_error
 from fpgaq.quantize.requantize import matrices, rectifies
 
-_DENSE = ("Dense", "QDense")
+_DENSE, _CONVOLUTIONS = ("Dense", "QDense"), ("Conv1D", "QConv1D", "Conv2D", "QConv2D")
+_GATED = ("GatedConv1D", "GatedConv2D", "GatedDense")
 _NORMALIZATION = "BatchNormalization"
 #: Layers in front of a matrix that keep numbers as they are.
-_PASSING = ("Dropout", "Flatten", "MaxPooling1D", "MaxPooling2D", "Reshape")
+_PASSING = (
+    *("Dropout", "Flatten", "MaxPooling1D", "MaxPooling2D", "Reshape", "SpatialDropout1D", "SpatialDropout2D"),
+    *("ZeroPadding1D", "ZeroPadding2D"),
+)
 _CALIBRATION = 512
 #: How much the distance of the thresholds from their target counts in the loss.
 _PENALTY = 1e-2
@@ -45,7 +49,7 @@ class Gates:
 def gated(
     model: Any, x: np.ndarray, bits_of: Callable[[str], int], activation_bits: int, high_bits: int, target: float
 ) -> Any:
-    """Return a copy of a trained model whose dense layers between two rectifiers are gated.
+    """Return a copy of a trained model whose dense and convolutional layers between two rectifiers are gated.
 
     What was a bias is part of a batch normalization behind the layer. Gates start to open where the rectifier does.
 
@@ -75,7 +79,8 @@ def gated(
     if not chosen:
         reasons = "; ".join(f"layer {name!r}: {why}" for name, why in refused.items())
         raise ModelError(
-            f"model {model.name!r} has nothing to gate, which is a dense layer between two rectifiers: {reasons}"
+            f"model {model.name!r} has nothing to gate, which is a dense layer or convolution between two rectifiers: "
+            f"{reasons}"
         )
     options = {"activation_bits": activation_bits, "high_bits": high_bits}
     made = {name: _Gated(model, wires, name, x[:_CALIBRATION]) for name in chosen}
@@ -95,7 +100,7 @@ def gated(
 
 
 class _Gated:
-    """A dense layer that becomes a gated one."""
+    """A layer that becomes a gated one."""
 
     def __init__(self, model: Any, wires: _Wires, name: str, x: np.ndarray) -> None:
         import keras
@@ -103,20 +108,27 @@ class _Gated:
         self.layer = layer = model.get_layer(name)
         self.normalization = wires.normalization(layer)
         self.kernel, *bias = layer.get_weights()
-        self.bias = bias[0] if bias else np.zeros(self.kernel.shape[1], np.float32)
-        self.inputs = np.asarray(keras.Model(model.inputs, layer.input).predict(x, verbose=0), np.float64)
-        self.sums = self.inputs @ self.kernel
+        self.bias = bias[0] if bias else np.zeros(self.kernel.shape[-1], np.float32)
+        self.inputs = np.asarray(keras.Model(model.inputs, layer.input).predict(x, verbose=0))
+        sums = self._gated().product(self.inputs, self.kernel)
+        self.sums = np.asarray(keras.ops.convert_to_numpy(sums), np.float64).reshape(-1, self.kernel.shape[-1])
+
+    def _gated(self, **options: Any) -> Any:
+        """Return the layer with gates, as yet without weights."""
+        from fpgaq.quantize import layers
+
+        if _is(self.layer, *_DENSE):
+            return layers.GatedDense(self.kernel.shape[1], **options)
+        own = {name: getattr(self.layer, name) for name in ("strides", "padding", "dilation_rate")}
+        make = layers.GatedConv1D if self.kernel.ndim == 3 else layers.GatedConv2D
+        return make(self.kernel.shape[-1], self.kernel.shape[:-2], **own, **options)
 
     def layers(self, target: float, options: Mapping[str, int]) -> Any:
         """Return the layer with what has to follow it, as one nested model."""
         import keras
 
-        from fpgaq.quantize.layers import GatedDense
-
         spread, clip, name = float(self.sums.std()), self._clip(options["activation_bits"]), self.layer.name
-        chain = [
-            GatedDense(self.kernel.shape[1], **options, target=target * spread, penalty=_PENALTY, clip=clip, name=name)
-        ]
+        chain = [self._gated(**options, target=target * spread, penalty=_PENALTY, clip=clip, name=name)]
         if self.normalization is None:
             chain.append(keras.layers.BatchNormalization(momentum=0.9, name=f"{name}_norm"))
         if rectifies(self.layer):
@@ -157,7 +169,7 @@ def _starts(normalization: Any, sums: np.ndarray) -> np.ndarray:
 def plain_rectifiers(model: Any) -> set[str]:
     """Return the rectifiers whose numbers gated layers round by themselves."""
     wires = _Wires(model)
-    sources = (wires.source(layer) for layer in model.layers if _is(layer, "GatedDense"))
+    sources = (wires.source(layer, alone=True) for layer in model.layers if _is(layer, *_GATED))
     return {source.name for source in sources if source is not None}
 
 
@@ -166,9 +178,11 @@ def gates(model: Any, x: np.ndarray) -> Iterator[Gates]:
     import keras
 
     for layer in model.layers:
-        if _is(layer, "GatedDense"):
-            inputs = keras.Model(model.inputs, layer.input).predict(x, verbose=0)
-            is_open = float(layer.gate_activity(inputs).mean())
+        if _is(layer, *_GATED):
+            before = keras.Model(model.inputs, layer.input)
+            parts = (x[start : start + _CALIBRATION] for start in range(0, len(x), _CALIBRATION))
+            counts = [layer.gate_activity(before.predict(part, verbose=0)).sum(0) for part in parts]
+            is_open = float(np.sum(counts, axis=0).mean()) / len(x)
             yield Gates(layer.name, 1 - is_open, (layer.high_bits + is_open * layer.low_bits) / layer.activation_bits)
 
 
@@ -180,12 +194,16 @@ def refusals(model: Any) -> dict[str, str]:
 
 def _refusal(wires: _Wires, layer: Any) -> str | None:
     """Say why a layer with a matrix is not gated; None if it is."""
-    if not _is(layer, *_DENSE):
-        return f"only dense layers have gates, not {type(layer).__name__}"
-    if len(layer.input.shape) != 2:
-        return f"gates are for vectors, not for shape {list(layer.input.shape[1:])}"
+    if not _is(layer, *_DENSE, *_CONVOLUTIONS):
+        return f"only dense layers and convolutions of all channels have gates, not {type(layer).__name__}"
+    if _is(layer, *_DENSE) and len(layer.input.shape) != 2:
+        return f"gates of a dense layer are for vectors, not for shape {list(layer.input.shape[1:])}"
+    if getattr(layer, "groups", 1) != 1:
+        return f"gates are for convolutions of all channels, not for groups={layer.groups}"
+    if getattr(layer, "padding", "valid") == "causal":
+        return "gates are for padding='valid' and 'same', not for 'causal'"
     if wires.source(layer) is None:
-        return "its input does not come from a rectifier alone"
+        return "its input does not come from a rectifier"
     return None if wires.is_rectified(layer) else "no rectifier follows it"
 
 
@@ -200,11 +218,11 @@ class _Wires:
                 self.before.setdefault(node.operation.name, []).append(parent.operation)
                 self.after.setdefault(parent.operation.name, []).append(node.operation)
 
-    def source(self, layer: Any) -> Any:
-        """Return the rectifier that the input of a layer comes from and that nothing else reads, or None."""
+    def source(self, layer: Any, *, alone: bool = False) -> Any:
+        """Return the rectifier that the input of a layer comes from, or None; `alone` if nothing else may read it."""
         while len(self.before.get(layer.name, ())) == 1:
             layer = self.before[layer.name][0]
-            if len(self.after[layer.name]) > 1:
+            if alone and len(self.after[layer.name]) > 1:
                 return None
             if not _is(layer, *_PASSING):
                 return layer if rectifies(layer) else None

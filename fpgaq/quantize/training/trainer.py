@@ -45,8 +45,8 @@ class Settings:
     gradient_l1 : float
         How much the l1 norms of the gradients by weights and activations count in the loss.
     gate : int or None
-        High bits of the activations in front of hidden dense layers, which are gated then: they predict where the low
-        bits count (precision gating, arXiv 2002.07136).
+        High bits of the activations in front of hidden layers, which are gated then: they predict where the low bits
+        count (precision gating, arXiv 2002.07136).
     gate_target : float
         Where thresholds of gates are drawn to, in deviations of what the layer computes.
     seed : int
@@ -65,7 +65,7 @@ class Settings:
     distill: float = 0.0
     gradient_l1: float = 0.0
     gate: int | None = None
-    gate_target: float = 1.0
+    gate_target: float = 0.25
     seed: int = 0
 
     def __post_init__(self) -> None:
