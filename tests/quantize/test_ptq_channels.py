@@ -243,10 +243,37 @@ def test_hardware_equals_golden(folder: Path, tmp_path: Path) -> None:
         assert len(traces[graph.name][0].given) > 20
 
 
+def photo() -> Any:
+    layers = [
+        K.Conv2D(6, 3, activation="relu", name="a"),
+        K.DepthwiseConv2D(3, activation="relu", name="b"),
+        K.Flatten(name="flat"),
+        K.Dense(5, name="c"),
+    ]
+    model, rng = sequential(*layers, inputs=(8, 8, 3)), np.random.default_rng(5)
+    for name, shape in (("a", (6,)), ("b", (6, 1)), ("c", (5,))):
+        variable = model.get_layer(name).weights[0]
+        variable.assign(variable.numpy() * 2.0 ** rng.uniform(-2, 2, shape))
+    return model
+
+
 @pytest.mark.extended
-@pytest.mark.parametrize("place", range(len(NETWORKS)))
-def test_estimates_are_what_yosys_makes(folder: Path, place: int, tmp_path: Path) -> None:
-    hardware = make_hardware(made(place, folder)[0].graph, 5.0, "xc7")
+@pytest.mark.parametrize(
+    ("network", "format_", "bits", "options", "folded"),
+    [
+        (dense, "int", 3, {}, 0),
+        (dense, "pot", 4, NETWORKS[0][-1], 2),
+        (photo, "int", 3, {}, 0),
+        (photo, "pot", 4, {"target_ii": 160}, 1),
+    ],
+)
+def test_estimates_are_what_yosys_makes(
+    network: Any, format_: str, bits: int, options: dict[str, Any], folded: int, tmp_path: Path
+) -> None:
+    how = Settings("nearest", bits, {}, 5, format=format_, scales="channel")
+    design = lowered(quantized(network(), samples(network()), how), input_precision="fixed<6,3>", **options)
+    hardware = make_hardware(design.graph, 5.0, "xc7")
+    assert sum("folded" in block.hardware.summary for block in hardware.blocks) == folded
     found = synthesize(hardware.write(tmp_path / "rtl"), hardware.graph.name, [], family="xc7", work=tmp_path / "synth")
     estimated = estimate(hardware)
     for name in ("lut", "ff"):
@@ -308,7 +335,7 @@ def test_blocks_stay_on_the_units_of_channels() -> None:
     how = Settings("nearest", 2, {}, None, reconstruct="block", scales="channel")
     found = quantized(model, samples(model), how, layers.append, tuned_block=told.append)
     assert [block.names for block in told] == [["a", "b"]]
-    assert told[0].after < 0.9 * told[0].before
+    assert told[0].after < 0.95 * told[0].before
     for layer in layers:
         assert np.isin(quantized_kernels(found)[layer.name] / layer.grid.unit[0], layer.grid.integers).all()
 
