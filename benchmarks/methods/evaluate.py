@@ -14,7 +14,7 @@ from benchmarks.methods.points import BASELINE, CHANNEL, GATED, Point
 from fpgaq.errors import FpgaqError
 
 #: What is found out: of every point, and of those that are built.
-FIGURES = ("accuracy", "zeros", "lut", "ff", "dsp", "bram18", "latency", "ii", "seconds")
+FIGURES = ("accuracy", "zeros", "closed", "lut", "ff", "dsp", "bram18", "latency", "ii", "seconds")
 
 
 def evaluate(built: int, point: Point) -> dict[str, str]:
@@ -84,6 +84,7 @@ def _measured(model: Any, network: Network, data: Data, folder: Path, *, hardwar
     import fpgaq
     from fpgaq.config import make_options
     from fpgaq.conversion import lower
+    from fpgaq.ir.activity import open_gates
     from fpgaq.ir.ops import GatedMatMul, MatMul
     from fpgaq.stimuli import real_codes
     from fpgaq.synth import synthesize
@@ -96,6 +97,9 @@ def _measured(model: Any, network: Network, data: Data, folder: Path, *, hardwar
         [n.weight.ravel() for n in design.graph.nodes.values() if isinstance(n, (MatMul, GatedMatMul))]
     )
     found = {"accuracy": f"{np.mean(scores.argmax(1) == data.y_test):.4f}", "zeros": f"{np.mean(weights == 0):.4f}"}
+    masks = [mask.ravel() for mask in open_gates(design.graph, [codes]).values()]
+    if masks:
+        found["closed"] = f"{1 - np.mean(np.concatenate(masks)):.4f}"
     if hardware:
         design.write_hardware()
         total = synthesize(design.sources, design.name, [], family=options.family, work=folder / "synth", jobs=1).total

@@ -42,8 +42,8 @@ hardware. This page is written from the rows in `benchmarks/data/methods.csv`.
   `uniform`.
 * `uniform-` is a method of activations with uniform weights; all other training has PACT's. `ptq-` is rounding without
   training, in one unit for the weights of a layer; with `-channel` every output channel has its own, a power of two as
-  well. `uniform-gated` has precision gating in the one layer of digits that is between two rectifiers, with 2 high
-  bits of 4; unrolled, it has the logic of both parts. `fatnn` is left out, as its activations have 2 bits only.
+  well. `uniform-gated` has precision gating in the layers between two rectifiers, with 2 high bits of 4; unrolled, it
+  has the logic of both parts. `fatnn` is left out, as its activations have 2 bits only.
 * All methods start from the same float network and have the same few epochs. None was tuned for a network here; the
   papers train longer, and larger networks.
 """
@@ -101,6 +101,10 @@ def _sentences(rows: _Rows) -> list[str]:
     for of in dict.fromkeys(d["of"] for _, d in others):
         here = [(f"{row['method']} at {_bits(row['bits'])}", d) for row, d in others if d["of"] == of]
         lines.append(f"* **`{of}`:** {_verdicts(here)}.")
+    for row in rows:
+        if "closed" in row:
+            share = f"{row['closed']} % of its gates closed on the images or series that are measured"
+            lines += ["", f"`{row['method']}` at {_bits(row['bits'])} keeps {share}."]
     lines += [
         "",
         f"*Perhaps* is said of {perhaps} of {len(every)}, of which chance alone gives about {LEVEL * len(every):.0f}.",

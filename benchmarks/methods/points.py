@@ -16,8 +16,8 @@ ACTIVATIONS = 4
 BASELINE = "uniform"
 #: Rounding with a unit for every output channel: what stands behind the method, which methods, and at what bits.
 CHANNEL, _CHANNEL_METHODS, _CHANNEL_BITS = "-channel", ("nearest", "adaround", "attention-round"), (2, 3, 4)
-#: Plain training with gates in front of hidden dense layers, which only this network has.
-GATED, GATED_BITS, GATED_NETWORK = "uniform-gated", 4, "digits"
+#: Plain training with gates in the layers between rectifiers.
+GATED, GATED_BITS = "uniform-gated", 4
 #: Trained activations, with uniform weights.
 _ACTIVATION_METHODS = [
     name
@@ -88,7 +88,6 @@ def points(networks: Sequence[str], widths: Sequence[int], seeds: Sequence[int],
             for bits in widths:
                 # 8 bits for what is plain only.
                 names = methods(bits) if bits < 8 else [BASELINE, "ptq-nearest"]
-                names = [name for name in names if name != GATED or network == GATED_NETWORK]
                 activations = ACTIVATIONS if bits < 8 else 8
                 found += [Point(network, name, bits, activations, seed) for name in names if not only or name in only]
     return found

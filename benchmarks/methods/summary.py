@@ -56,7 +56,7 @@ def _summary(
     # One bit is compared with two.
     pairs = {of: accuracies.get((network, max(bits, 2), of), {}) for of in references if of is not None}
     built = [row for row in group if row["lut"]]
-    zeros = [float(row["zeros"]) for row in group if row["zeros"]]
+    shares = {name: [float(row[name]) for row in group if row.get(name)] for name in ("zeros", "closed")}
     return {
         "network": network,
         "bits": bits,
@@ -64,7 +64,7 @@ def _summary(
         "seeds": len(group),
         "accuracy": round(float(np.mean(list(own.values()))), 2),
         "differences": [found for of, theirs in pairs.items() if (found := _difference(of, own, theirs)) is not None],
-        **({"zeros": round(100 * float(np.mean(zeros)))} if zeros else {}),
+        **{name: round(100 * float(np.mean(values))) for name, values in shares.items() if values},
         **({"built": sorted(int(row["seed"]) for row in built)} if built else {}),
         **({name: round(float(np.mean([float(row[name]) for row in built]))) for name in _HARDWARE} if built else {}),
     }

@@ -71,6 +71,13 @@ def test_fat_is_paired_with_itself_without_the_filter() -> None:
     assert "**`clip`:** better fat at 3 bits" in page(rows("uniform", 0.9) + rows("clip", 0.9) + rows("fat", 0.95), {})
 
 
+def test_the_page_says_how_many_gates_stay_closed() -> None:
+    gated = [{**row, "closed": share} for row, share in zip(rows("uniform-gated", 0.94), "0123456789", strict=True)]
+    text = page(rows("uniform", 0.95) + [{**row, "closed": str(int(row["closed"]) / 10)} for row in gated], {})
+    assert "`uniform-gated` at 3 bits keeps 45 % of its gates closed on" in text
+    assert "keeps" not in page(rows("uniform", 0.95) + rows("slb", 0.94), {})
+
+
 def test_units_by_channel_are_paired_with_those_of_layers() -> None:
     assert [len([name for name in methods(bits) if name.endswith("-channel")]) for bits in (1, 2, 3, 4, 8)] == [
         0, 3, 3, 3, 0,
