@@ -81,6 +81,20 @@ def test_no_channel_is_worse_than_in_the_unit_of_its_layer(
     assert np.all(grid.values(grid.nearest(weights))[:, :, 3] == 0)
 
 
+def test_channels_of_next_to_nothing_do_not_make_sums_wide() -> None:
+    model = dense()
+    kernel = model.get_layer("a").kernel
+    kernel.assign(kernel.numpy() * np.array([1.0, 1e-4, 1e-38, 1e-41, 0.0]))
+    layers: list[RoundedLayer] = []
+    found = quantized(model, samples(model), Settings("nearest", 4, {}, scales="channel"), layers.append)
+    units = layers[0].grid.unit.reshape(-1)
+    assert units[1] < 2.0**-12 * units[0]
+    assert np.all(units >= 2.0**-16 * units[0])
+    assert found.get_layer("a").get_weights()[0].any(0).tolist() == [True, True, False, False, False]
+    design = lowered(found, input_precision="fixed<6,3>")
+    assert distance(design) == 0
+
+
 def test_unlike_channels_gain_in_every_format() -> None:
     weights = np.random.default_rng(0).normal(0, 0.3, (1, 40, 5)) * SIZES
     for fit in PLAIN:

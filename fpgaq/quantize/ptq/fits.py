@@ -20,6 +20,8 @@ Real = NDArray[np.float64]
 #: Powers of two below the one that holds the largest weight that are tried, without and with coarse tails.
 _UNITS, _FINE_UNITS = 5, 9
 _MOST_SHIFT = 8
+#: Of the unit of a layer, what that of a channel has at least.
+_LEAST_SHARE = 2.0**-16
 #: Places of the breakpoint that are tried between the end of the centre and one coarse step behind it.
 _BREAKPOINTS = 8
 
@@ -48,7 +50,8 @@ class Fit:
     def by_channel(self, weights: Real, bits: int) -> Grid:
         """Return the grid with a unit for every output channel, fitted to that channel alone.
 
-        Of equal errors, as all are of zeros, the layer's unit remains.
+        Of equal errors, as all are of zeros, the layer's unit remains. Channels that training has made next to nothing
+        get no unit of that size: all sums of the layer would have its fraction bits.
 
         Parameters
         ----------
@@ -58,7 +61,7 @@ class Fit:
         layer = self.grid(weights, bits)
         groups, _, outputs = weights.shape
         own = [[self.grid(weights[g, :, k], bits).unit for k in range(outputs)] for g in range(groups)]
-        found = replace(layer, unit=np.array(own)[:, np.newaxis])
+        found = replace(layer, unit=np.maximum(np.array(own)[:, np.newaxis], layer.unit * _LEAST_SHARE))
         better = _by_channel(weights, found) < _by_channel(weights, layer)
         return replace(layer, unit=np.where(better, found.unit, layer.unit))
 
