@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from qkeras import QDense, QDenseBatchnorm, quantized_bits
+from qkeras import QActivation, QDense, QDenseBatchnorm, quantized_bits
 from trainable_models import mixed, outputs, trained
 
 import fpgaq
@@ -17,6 +17,7 @@ from fpgaq.errors import ModelError
 from fpgaq.frontend.load import load_model
 from fpgaq.quantize.formats import Codebook, Integer, PowerOfTwo
 from fpgaq.quantize.quantizers import FrequencyAware, LearnedClip, LearnedStep, LearnedThresholds, TrainableQuantizer
+from fpgaq.quantize.quantizers.steps import fixed_steps
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,21 @@ def test_other_activations_are_frozen_bit_for_bit(quantizer: Any) -> None:
     fixed = quantizer.fixed()
     x = np.concatenate([x, getattr(fixed, "thresholds", [])]).astype(np.float32)
     assert np.array_equal(fixed(x), quantizer(x))
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.parametrize("signed", [False, True])
+def test_files_of_fixed_steps_compute_the_same_bit_for_bit(suffix: str, signed: bool, tmp_path: Path) -> None:
+    first, second = fixed_steps(6, 2.0**-8, signed=signed), fixed_steps(3, 2.0**-14, signed=signed)
+    dense = QDense(4, kernel_quantizer=quantized_bits(4, 1, alpha=1), activation=first, name="d")
+    model = keras.Sequential([keras.Input((5,)), dense, QActivation(second)])
+    model = keras.Model(model.inputs, [layer.output for layer in model.layers])
+    x = np.random.default_rng(0).normal(0, 1e5, (1000, 5)).astype(np.float32)
+    wanted = model(x)
+    assert all(1 < len(np.unique(values)) <= 64 for values in wanted)
+    model.save(tmp_path / f"model{suffix}")
+    for found, values in zip(load_model(tmp_path / f"model{suffix}")(x), wanted, strict=True):
+        assert np.array_equal(found, values)
 
 
 def _with_parameter(value: float) -> Any:

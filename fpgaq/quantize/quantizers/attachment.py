@@ -7,6 +7,7 @@
   ``kernel_quantizer`` and ``kernel_quantizer_internal``; made from a file, the first one stays the dictionary of the
   file, so that the variables are looked for under another name than they were saved under. Here the quantizer is made
   before its layer: then both attributes are the same object, as they are in a new model.
+* The configuration of `quantized_bits` leaves out that ``x + (q - x)`` was switched off, which is not ``q`` in float32.
 """
 
 from __future__ import annotations
@@ -72,11 +73,19 @@ def adapt_quantizers(layer: Any, outputs: np.ndarray | None) -> None:
 
 def attach_quantizers() -> None:
     """Close the gaps in every layer of QKeras."""
+    qkeras.quantized_bits.get_config = _telling_of_ste(qkeras.quantized_bits.get_config)
     classes: list[Any] = [cls for cls in vars(qkeras).values() if isinstance(cls, type)]
     for cls in classes:
         if issubclass(cls, keras.layers.Layer) and cls.__module__.startswith("qkeras."):
             cls.from_config = classmethod(_with_quantizers(cls.from_config.__func__))
             cls.build = _building_quantizers(cls.build)
+
+
+def _telling_of_ste(get_config: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
+    def told(self: Any) -> dict[str, Any]:
+        return {**get_config(self), **({} if self.use_ste else {"use_ste": False})}
+
+    return told
 
 
 def _with_quantizers(from_config: Callable[[type, dict[str, Any]], Any]) -> Callable[[type, dict[str, Any]], Any]:

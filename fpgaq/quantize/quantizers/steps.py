@@ -10,8 +10,7 @@ def fixed_steps(bits: int, step: float, *, signed: bool = False) -> Any:
     """Return QKeras' quantizer to so many bits of equal steps, a power of two each.
 
     `quantized_relu` is exact in float32, but has no negative ``integer``. `quantized_bits` is exact without its
-    straight-through term ``x + (q - x)``; a file forgets that this was switched off, which then adds float32 rounding
-    errors to results of Keras (not of hardware) where the input is many times larger than the range.
+    straight-through term ``x + (q - x)``.
     """
     from qkeras import quantized_bits, quantized_relu
 
