@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -116,15 +116,21 @@ def _place(offered: Sequence[Choice], choice: Choice) -> int:
 
 
 def measured_space(
-    model: Any, choices: Sequence[Choice], calibration: Data, options: Options, *, fast: bool = False
+    model: Any,
+    choices: Sequence[Choice],
+    calibration: Data,
+    options: Options,
+    *,
+    fast: bool = False,
+    made: Callable[[Any, Choice, Any], Any] = requantized,
 ) -> Space:
     """Quantize every layer with every choice, and estimate what each costs.
 
     With `fast` only the choice in the middle of every width of activations is estimated in full, and says by how much
-    the others are off.
+    the others are off. `made` returns the model with a choice everywhere, given calibration data.
     """
     counts = {name: int(model.get_layer(name).weights[0].shape.num_elements()) for name in matrices(model)}
-    copies = {choice: requantized(model, choice, calibration.x) for choice in choices}
+    copies = {choice: made(model, choice, calibration.x) for choice in choices}
     costs: dict[Choice, dict[str, Whole]] = {}
     for width in dict.fromkeys(choice.activations for choice in choices):
         same = [choice for choice in choices if choice.activations == width]

@@ -20,12 +20,15 @@ from typer.testing import CliRunner
 import fpgaq
 from fpgaq.build import quality
 from fpgaq.cli import app
+from fpgaq.config import make_options
 from fpgaq.design import Design
 from fpgaq.errors import ConfigError, FpgaqError, ModelError
 from fpgaq.estimate.estimate import estimate
+from fpgaq.explore.costs import whole_cost
 from fpgaq.frontend.load import load_model
 from fpgaq.ir.ops import MatMul
 from fpgaq.quantize import formats
+from fpgaq.quantize.ptq import policy as policies
 from fpgaq.quantize.ptq import post_training
 from fpgaq.quantize.ptq.adaround import adaround
 from fpgaq.quantize.ptq.attention_round import attention_round
@@ -362,6 +365,21 @@ def test_policies_choose_bits(policy: Policy) -> None:
     quantized(dense(), samples(dense()), Settings("nearest", None, {}, scales="channel"), layers.append, policy=policy)
     assert all(np.unique(layer.grid.unit).size > 1 for layer in layers)
     assert {layer.grid.bits for layer in layers} <= set(range(2, 9))
+
+
+@pytest.mark.extended
+def test_a_budget_estimates_units_by_channel() -> None:
+    """With bits of 4 everywhere; layers of one unit take less."""
+    model, data = dense(), samples(dense())
+    costs = {}
+    for scales in ("layer", "channel"):
+        how = Settings("nearest", None, {}, 5, scales=scales)
+        space = policies._space(model, data, how, [3, 4, 5], estimated=True)
+        costs[scales] = sum(int(table[1]) for table in space.costs["lut"])
+    quantized_model = quantized(model, data, Settings("nearest", 4, {}, 5, scales="channel"))
+    real = whole_cost(quantized_model, make_options({}), 0).value["lut"]
+    assert abs(costs["channel"] - real) < 0.1 * real
+    assert abs(costs["layer"] - real) > 0.15 * real
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fpgaq.errors import ConfigError
+from fpgaq.quantize.ptq.exact import quantizer_of, set_kernel_quantizer
+from fpgaq.quantize.ptq.fits import FITS
 from fpgaq.quantize.ptq.patches import as_kernel, as_matrix
 from fpgaq.quantize.ptq.settings import Settings
 from fpgaq.quantize.requantize import Choice, matrices, requantized
@@ -129,23 +131,31 @@ def _space(
     # Choices know fewer formats than there are here; the policies read only their bits.
     choices = [Choice("int", width, settings.activations) for width in widths]
     calibration = Data(data[:_SAMPLES].astype(np.float64))
-    names = matrices(model)
-    kernels = {
-        ("int", width): {name: _rounded(model.get_layer(name), settings, width) for name in names} for width in widths
-    }
     if estimated:
         if settings.fit.name != "int":
             raise ConfigError(
                 f"--budget estimates integers, not format {settings.fit.name}; give the average --bits, or use "
                 "`fpgaq search`"
             )
-        space = measured_space(model, choices, calibration, make_options({}), fast=True)
-        # What is estimated has one unit for a layer; what is damaged are the kernels as they will be.
-        network = Network(model, replace(space.network.rounded, kernels=kernels), choices, calibration)
-        return Space(network, space.costs)
+        made = _by_channel if settings.scales == "channel" else requantized
+        return measured_space(model, choices, calibration, make_options({}), fast=True, made=made)
+    names = matrices(model)
+    kernels = {
+        ("int", width): {name: _rounded(model.get_layer(name), settings, width) for name in names} for width in widths
+    }
     quantized = requantized(model, choices[-1], data, ranges=settings.range_rule)
     sizes = [np.array([kernels["int", widths[0]][name].size * width for width in widths], np.int64) for name in names]
     return Space(Network(model, Rounded(quantized, kernels, {}), choices, calibration), {"size": sizes})
+
+
+def _by_channel(model: Any, choice: Choice, data: Real) -> Any:
+    """Return a copy of a model with integers in units by channel."""
+    found = requantized(model, choice, data)
+    for name in matrices(found):
+        layer = found.get_layer(name)
+        grid = FITS["int"].by_channel(as_matrix(layer, layer.get_weights()[0]), choice.weights)
+        set_kernel_quantizer(layer, quantizer_of(grid))
+    return found
 
 
 def _rounded(layer: Any, settings: Settings, bits: int) -> Real:
