@@ -23,7 +23,7 @@ class Activity:
     layer : str
         Layer of the model.
     outputs : int
-        Gates of a sample; a convolution has some at every position.
+        Gates of a sample; those of a convolution are at every position.
     updates : int array, shape (samples,)
         How many of them are open: outputs whose low bits are added.
     """
@@ -40,6 +40,7 @@ class Activity:
     def to_json(self) -> dict[str, Any]:
         """Return what the report says."""
         return {
+            "gates": self.outputs,
             "share_updated": self.share,
             "mean_updates": float(self.updates.mean()),
             "min_updates": int(self.updates.min()),

@@ -29,7 +29,7 @@ from fpgaq.rtl.timetable import Timetable
 from fpgaq.rtl.unrolled_layer import UnrolledLayer
 from fpgaq.synth import Synthesis
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 REPORT_FILE = "report.json"
 
 Report = dict[str, Any]

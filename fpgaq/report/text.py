@@ -98,7 +98,7 @@ def weights_of(row: dict[str, Any]) -> str:
 
 
 #: Titles of `activity_rows`.
-ACTIVITY_COLUMNS = ("gated layer", "outputs", "updated", "updates a vector", "least", "most")
+ACTIVITY_COLUMNS = ("gated layer", "gates", "updated", "updates a sample", "least", "most")
 
 
 def activity_rows(report: dict[str, Any]) -> list[tuple[str, ...]]:
@@ -107,7 +107,7 @@ def activity_rows(report: dict[str, Any]) -> list[tuple[str, ...]]:
     return [
         (
             name,
-            str(row["output_count"]),
+            str(row["activity"]["gates"]),
             f"{100 * row['activity']['share_updated']:.1f} %",
             f"{row['activity']['mean_updates']:.2f}",
             str(row["activity"]["min_updates"]),

@@ -111,7 +111,7 @@ def test_other_families_and_schemas_are_refused(tmp_path: Path) -> None:
         compare(REPORT, other)
     result = call(tmp_path, REPORT, REPORT | {"schema": 99})
     assert result.exit_code == 2
-    assert "new.json has report schema 99, this version reads 2" in " ".join(result.stderr.split())
+    assert "new.json has report schema 99, this version reads 3" in " ".join(result.stderr.split())
 
 
 def test_markdown_is_one_table_and_notes() -> None:

@@ -122,6 +122,7 @@ def test_gated_layers_report_their_activity() -> None:
         if row["name"] in masks:
             updates = masks[row["name"]].sum(axis=1)
             assert row["activity"] == {
+                "gates": masks[row["name"]].shape[1],
                 "share_updated": pytest.approx(masks[row["name"]].mean()),
                 "mean_updates": updates.mean(),
                 "min_updates": updates.min(),
@@ -203,8 +204,8 @@ def test_saved_reports_read_back(report: dict[str, Any], tmp_path: Path) -> None
         (b"\xff\xfe\x00", "holds no report"),
         (b"[]", "is not a report"),
         (b"3", "is not a report"),
-        (b"{}", "report schema None, this version reads 2; build the design again"),
-        (b'{"schema": 1}', "report schema 1, this version reads 2"),
+        (b"{}", "report schema None, this version reads 3; build the design again"),
+        (b'{"schema": 1}', "report schema 1, this version reads 3"),
     ],
 )
 def test_damaged_reports_are_refused(tmp_path: Path, text: bytes, message: str) -> None:

@@ -56,7 +56,7 @@ CYCLES = {
     "varying_ii": None,
 }
 REPORT: dict[str, Any] = {
-    "schema": 2,
+    "schema": 3,
     "name": "net",
     "passed": True,
     "gates": {"keras_vs_golden": GATE, "csim_vs_golden": GATE, "rtl_vs_golden": GATE},
@@ -212,6 +212,6 @@ def test_a_pace_that_varies_shows_its_mean(view: Callable[[dict[str, Any]], str]
 @pytest.mark.parametrize("view", [markdown, text_of])
 def test_gated_layers_show_their_activity(view: Callable[[dict[str, Any]], str]) -> None:
     assert "gated" not in view(REPORT)
-    activity = {"share_updated": 0.419, "mean_updates": 2.1, "min_updates": 0, "max_updates": 5}
+    activity = {"gates": 5, "share_updated": 0.419, "mean_updates": 2.1, "min_updates": 0, "max_updates": 5}
     said = view({**REPORT, "layers": [{**ROW, "activity": activity}]}).replace("|", " ").split()
     assert " ".join(said).find("fc1 5 41.9 % 2.10 0 5") > 0
