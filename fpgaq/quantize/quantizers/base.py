@@ -57,7 +57,8 @@ class FormatQuantizer(BaseQuantizer, ABC):
         """Quantize in the forward pass, be the identity in the backward pass."""
         x = ops.convert_to_tensor(x)
         quantized, self.scale = self.project(ops.stop_gradient(x))
-        return x + ops.stop_gradient(self.qnoise_factor * (quantized - x))
+        # Not x + (quantized - x), which float32 rounds.
+        return straight_through(x, (1 - self.qnoise_factor) * x + self.qnoise_factor * quantized)
 
     def stored(self, x: Any) -> tuple[np.ndarray, np.ndarray, WeightFormat]:
         """Return the integers of a tensor, their unit or those of its last axes, and their format, as in hardware.
