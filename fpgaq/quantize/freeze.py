@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fpgaq.errors import ConfigError, ModelError
+from fpgaq.errors import FpgaqError, ModelError
 from fpgaq.quantize import formats
 from fpgaq.quantize.formats import WeightFormat
 
@@ -73,16 +73,16 @@ def _fixed(layer: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     for argument, quantizer, variable in [] if _FOLDING in type(layer).__name__ else weight_quantizers(layer):
         try:
             integers, unit, stored_format = quantizer.stored(variable)
-        except ConfigError as problem:
+            config[argument] = _fixed_weights(stored_format, unit)
+        except FpgaqError as problem:
             raise ModelError(f"layer {layer.name!r}: {argument} {quantizer}: {problem}") from None
-        config[argument] = _fixed_weights(stored_format, unit)
         values[variable.name] = (integers * unit).astype(np.float32)
         left.discard(id(quantizer))
     activation = getattr(layer, "activation", None)
     if isinstance(activation, TrainableActivation):
         try:
             config["activation"] = activation.fixed()
-        except ConfigError as problem:
+        except FpgaqError as problem:
             raise ModelError(f"layer {layer.name!r}: {activation}: {problem}") from None
         left.discard(id(activation))
     if left:

@@ -16,7 +16,14 @@ import fpgaq
 from fpgaq.errors import ModelError
 from fpgaq.frontend.load import load_model
 from fpgaq.quantize.formats import Codebook, Integer, PowerOfTwo
-from fpgaq.quantize.quantizers import FrequencyAware, LearnedClip, LearnedStep, LearnedThresholds, TrainableQuantizer
+from fpgaq.quantize.quantizers import (
+    FrequencyAware,
+    LearnedClip,
+    LearnedStep,
+    LearnedThresholds,
+    SearchedLevels,
+    TrainableQuantizer,
+)
 from fpgaq.quantize.quantizers.steps import fixed_steps
 
 
@@ -91,6 +98,13 @@ def _with_parameter(value: float) -> Any:
     return model
 
 
+def _with_unit(value: float) -> Any:
+    quantizer = SearchedLevels(2)
+    model = keras.Sequential([keras.Input((4,)), QDense(3, kernel_quantizer=quantizer, name="searched")])
+    quantizer.unit.assign(value)
+    return model
+
+
 def _exchanged() -> Any:
     model = mixed()
     model.get_layer("log").kernel_quantizer = quantized_bits(4, 0, alpha=1)
@@ -110,6 +124,8 @@ def _on_a_bias() -> Any:
     ("make", "message"),
     [
         (lambda: _with_parameter(np.nan), "layer 'mixture': .*means is NaN or infinite; train the model again"),
+        (lambda: _with_unit(0.0), "layer 'searched': kernel_quantizer .*: its values are not integers times 0.0"),
+        (lambda: _with_unit(-1.0), "layer 'searched': kernel_quantizer .*: its values are not integers times -1.0"),
         (_exchanged, "layer 'log': kernel_quantizer was exchanged for quantized_bits.* still uses FrequencyAware"),
         (_folded, r"layer 'folded' \(QDenseBatchnorm\): FrequencyAware.* cannot be frozen there"),
         (_on_a_bias, r"layer 'biased' \(QDense\): LearnedClip.* cannot be frozen there"),

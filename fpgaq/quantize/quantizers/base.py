@@ -98,7 +98,7 @@ def as_integers(quantizer: Any, quantized: Any, unit: Any) -> tuple[np.ndarray, 
         They are no integers times the unit.
     """
     values, step = (np.asarray(ops.convert_to_numpy(t), np.float64) for t in (quantized, unit))
-    scaled = values / step
+    scaled = values / np.where(step > 0, step, np.nan)
     integers = np.rint(scaled)
     if not np.array_equal(scaled, integers):  # NaN is not equal to itself
         raise ModelError(f"{quantizer}: its values are not integers times {step.tolist()}; retrain with finite weights")
