@@ -23,6 +23,7 @@ from fpgaq.quantize.quantizers import (
     LearnedThresholds,
     SearchedLevels,
     TrainableQuantizer,
+    TrainedTernary,
 )
 from fpgaq.quantize.quantizers.steps import fixed_steps
 
@@ -105,6 +106,13 @@ def _with_unit(value: float) -> Any:
     return model
 
 
+def _with_magnitude(value: float) -> Any:
+    quantizer = TrainedTernary()
+    model = keras.Sequential([keras.Input((4,)), QDense(3, kernel_quantizer=quantizer, name="ternary")])
+    quantizer.positive.assign(value)
+    return model
+
+
 def _exchanged() -> Any:
     model = mixed()
     model.get_layer("log").kernel_quantizer = quantized_bits(4, 0, alpha=1)
@@ -124,8 +132,9 @@ def _on_a_bias() -> Any:
     ("make", "message"),
     [
         (lambda: _with_parameter(np.nan), "layer 'mixture': .*means is NaN or infinite; train the model again"),
-        (lambda: _with_unit(0.0), "layer 'searched': kernel_quantizer .*: its values are not integers times 0.0"),
-        (lambda: _with_unit(-1.0), "layer 'searched': kernel_quantizer .*: its values are not integers times -1.0"),
+        (lambda: _with_unit(0.0), "layer 'searched': kernel_quantizer .*: its values are not integers .* times 0.0"),
+        (lambda: _with_unit(-1.0), "layer 'searched': kernel_quantizer .*: its values are not integers .* times -1.0"),
+        (lambda: _with_magnitude(1e30), "layer 'ternary': kernel_quantizer .*: its values are not integers of up"),
         (_exchanged, "layer 'log': kernel_quantizer was exchanged for quantized_bits.* still uses FrequencyAware"),
         (_folded, r"layer 'folded' \(QDenseBatchnorm\): FrequencyAware.* cannot be frozen there"),
         (_on_a_bias, r"layer 'biased' \(QDense\): LearnedClip.* cannot be frozen there"),

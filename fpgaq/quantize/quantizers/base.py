@@ -100,8 +100,12 @@ def as_integers(quantizer: Any, quantized: Any, unit: Any) -> tuple[np.ndarray, 
     values, step = (np.asarray(ops.convert_to_numpy(t), np.float64) for t in (quantized, unit))
     scaled = values / np.where(step > 0, step, np.nan)
     integers = np.rint(scaled)
-    if not np.array_equal(scaled, integers):  # NaN is not equal to itself
-        raise ModelError(f"{quantizer}: its values are not integers times {step.tolist()}; retrain with finite weights")
+    # NaN is not equal to itself, and no format has longer integers.
+    if not (np.array_equal(scaled, integers) and np.abs(integers).max(initial=0) < 2**31):
+        raise ModelError(
+            f"{quantizer}: its values are not integers of up to 31 bits times {step.tolist()}; retrain with "
+            "weights and parameters that are finite and smaller"
+        )
     return integers.astype(np.int64), step
 
 
