@@ -95,6 +95,8 @@ LEAKY_FUNCTIONS = {"leaky_relu": 0.2}
 CURVES = ("elu", "exponential", "hard_sigmoid", "selu", "sigmoid", "softsign", "tanh")
 #: Functions that ``activation=...`` may name besides QKeras quantizers.
 SUPPORTED_FUNCTIONS = ("linear", "relu", "softmax", *CLIPPING_FUNCTIONS, *LEAKY_FUNCTIONS, *CURVES)
+#: The name that no layer may have, inputs included.
+_RESERVED = "input"
 SUPPORTED_CLASSES = frozenset((*SUPPORTED_LAYERS, *IDLE_LAYERS, "TimeDistributed"))
 
 
@@ -143,6 +145,9 @@ def check_model(model: Any) -> None:
 
     require_model(model)
     calls = [node.operation for nodes in graph_of(model)._nodes_by_depth.values() for node in nodes]
+    for operation in calls:
+        if operation.name == _RESERVED:
+            raise ModelError(f"layer {_RESERVED!r}: hls4ml keeps this name for itself; give the layer another one")
     for layer in model.layers:
         if calls.count(layer) > 1:
             raise ModelError(f"layer {layer.name!r} is used more than once; give every use a layer of its own")

@@ -263,5 +263,5 @@ def test_argmax_needs_no_softmax() -> None:
 
 
 def test_the_name_input_is_refused() -> None:
-    with pytest.raises(ModelError, match=r"reserved.*rename the layer"):
+    with pytest.raises(ModelError, match=r"hls4ml keeps this name for itself; give the layer"):
         lowered(sequential(dense(3, name="input")))

@@ -53,6 +53,7 @@ def _with_nan() -> Any:
         (lambda: _network(_dense(dtype="mixed_float16")), "layer 'a' computes in float16 with weights in float32"),
         (lambda: _network(_dense(name="first layer")), "layer 'first layer' cannot be trained with TensorFlow"),
         (lambda: _network(_dense(), name="my net"), "model 'my net' cannot be trained with TensorFlow"),
+        (lambda: keras.Sequential([keras.Input((2,), name="input"), _dense()]), "layer 'input': hls4ml keeps"),
         (_with_nan, "layer 'a' has weights that are NaN or infinite"),
     ],
 )
