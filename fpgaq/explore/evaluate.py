@@ -60,12 +60,13 @@ def _figures(task: Task, point: Point) -> dict[str, str]:
     from fpgaq.config import make_options
     from fpgaq.conversion import lower
     from fpgaq.estimate.estimate import estimate
+    from fpgaq.frontend.flatten import flattened
     from fpgaq.frontend.load import load_model
     from fpgaq.quantize.requantize import requantized
     from fpgaq.stimuli import load_array, real_codes
 
     calibration = np.asarray(load_array(task.calibration))
-    model = requantized(load_model(task.model), point.choice, calibration)
+    model = requantized(flattened(load_model(task.model)), point.choice, calibration)
     if task.epochs and task.calibration_labels is not None:
         train(model, calibration, np.load(task.calibration_labels), task.epochs)
     options = make_options({**task.options, "reuse_factor": point.reuse})

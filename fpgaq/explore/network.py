@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fpgaq.errors import ModelError
 from fpgaq.explore.wiring import sources
+from fpgaq.quantize.executable import require_names
 from fpgaq.quantize.requantize import Choice, free_kernels, matrices, quantized_kernels, rectifiers
 from fpgaq.quantize.training.loss import last_activation
 
@@ -238,8 +239,9 @@ def require_classifier(model: Any) -> None:
     Raises
     ------
     ModelError
-        If there are several inputs or outputs, or an output of several dimensions.
+        If there are several inputs or outputs, an output of several dimensions, or a name that cannot be compiled.
     """
+    require_names(model)
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ModelError(f"model {model.name!r} has several inputs or outputs; a search takes one of each")
     if len(model.outputs[0].shape) != 2:

@@ -63,9 +63,10 @@ def search_task(given: dict[str, Any]) -> Task:
         raise ConfigError(f"{labelled[0]} needs the classes of the calibration data: give {needed}")
     if options.labels is not None and options.inputs is None:
         raise ConfigError("--labels need --inputs: give both, or none")
+    from fpgaq.frontend.flatten import flattened
     from fpgaq.frontend.load import load_model
 
-    model = load_model(model_file)
+    model = flattened(load_model(model_file))
     require_classifier(model)
     calibration = _data(model, options, calibration_file, labels_file)
     test = None

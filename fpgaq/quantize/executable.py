@@ -23,12 +23,10 @@ def require_names(model: Any) -> None:
         Naming the layer.
     """
     if not _MODEL_NAME.fullmatch(model.name):
-        raise ModelError(f"model {model.name!r} cannot be trained with TensorFlow: names have {_LETTERS}; rename it")
+        raise ModelError(f"model {model.name!r} cannot be compiled by TensorFlow: names have {_LETTERS}; rename it")
     for layer in model.layers:
         if not _LAYER_NAME.fullmatch(layer.name):
-            raise ModelError(
-                f"layer {layer.name!r} cannot be trained with TensorFlow: names have {_LETTERS}; rename it"
-            )
+            raise ModelError(f"layer {layer.name!r} cannot be compiled by TensorFlow: names have {_LETTERS}; rename it")
 
 
 def require_executable(model: Any) -> None:

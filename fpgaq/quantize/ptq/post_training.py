@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgaq.errors import ConfigError, ModelError
-from fpgaq.quantize.executable import require_executable
+from fpgaq.quantize.executable import require_executable, require_names
 from fpgaq.quantize.ptq.bias_correction import correction
 from fpgaq.quantize.ptq.blocks import TunedBlock, tuned
 from fpgaq.quantize.ptq.calibration import checked
@@ -104,6 +104,8 @@ def quantized(
     original = flattened(model)
     check_model(original)
     _check_layers(original, settings)
+    if settings.reconstruct == "block":
+        require_names(original)
     data = checked(calibration, tuple(original.inputs[0].shape[1:]), where)
     names = matrices(original)
     if policy is not None:
