@@ -10,6 +10,7 @@ import yaml
 
 from fpgaq.config import LayerOptions, Options, make_options
 from fpgaq.errors import ConfigError
+from fpgaq.frontend.supported import hls_name
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.ops import GatedMatMul, MatMul
 from fpgaq.rtl.dataflow import Block, Dataflow
@@ -76,8 +77,9 @@ def busy_cycles(flow: Dataflow, block: Block) -> int:
 
 def write_folding(graph: Graph, names: Collection[str], folder: Path) -> None:
     """Write the reuse factors of a graph, of the layers that the model has; others have no choice."""
-    matrices = [n for n in graph.nodes.values() if isinstance(n, (GatedMatMul, MatMul)) and n.layer in names]
-    layers = {node.layer: {"reuse_factor": node.reuse} for node in matrices}
+    given = {hls_name(name): name for name in names}
+    matrices = [n for n in graph.nodes.values() if isinstance(n, (GatedMatMul, MatMul)) and n.layer in given]
+    layers = {given[node.layer]: {"reuse_factor": node.reuse} for node in matrices}
     text = "# Reuse factors of this build. Edit them, and give the file back as the option `folding`.\n"
     (folder / FOLDING_FILE).write_text(text + yaml.safe_dump({"layers": layers}, sort_keys=False))
 

@@ -110,6 +110,21 @@ def test_the_choice_is_a_file_that_can_be_edited_and_read_again(model: Any, tmp_
     assert reuse(lowered(model, folding=path, target_ii=999)) == edited
 
 
+def test_names_that_hls4ml_changes_are_those_of_the_model(tmp_path: Path) -> None:
+    """Its parser takes the letters of 'input' for itself."""
+    import keras
+    from qkeras import QDense, quantized_bits
+
+    four = {"kernel_quantizer": quantized_bits(4, 0, alpha=1), "use_bias": False}
+    model = keras.Sequential([keras.Input((6,), name="x"), QDense(6, name="i", **four), QDense(6, name="n", **four)])
+    layers = {name: {"reuse_factor": 6, "strategy": "folded"} for name in ("i", "n")}
+    design = lowered(model, tmp_path, layers=layers)
+    assert reuse(design) == {"i_0": 6, "n_0": 6}
+    design.write_software()
+    written = yaml.safe_load((tmp_path / FOLDING_FILE).read_text())["layers"]
+    assert written == {"i": {"reuse_factor": 6}, "n": {"reuse_factor": 6}}
+
+
 def test_a_pace_that_nothing_reaches_names_the_layer_that_limits(model: Any) -> None:
     with pytest.raises(
         ConfigError, match=r"'first': net_first_pad is busy for 64 cycles.*takes 64, 4 more than the 60"

@@ -24,7 +24,13 @@ from fpgaq.frontend.frozen_recurrent import recurrent_step
 from fpgaq.frontend.frozen_spatial import average_step, convolution_step, depthwise_step
 from fpgaq.frontend.qkeras_quantizers import quantizer_name
 from fpgaq.frontend.recurrent_handlers import functions_of
-from fpgaq.frontend.supported import CLIPPING_FUNCTIONS, LEAKY_FUNCTIONS, MERGING_LAYERS, RECURRENT_LAYERS
+from fpgaq.frontend.supported import (
+    CLIPPING_FUNCTIONS,
+    LEAKY_FUNCTIONS,
+    MERGING_LAYERS,
+    RECURRENT_LAYERS,
+    hls_name,
+)
 from fpgaq.hls.derive import Derivation
 from fpgaq.ir.graph import Graph
 from fpgaq.ir.node import Node
@@ -157,11 +163,6 @@ def _whole(parts: Sequence[Any]) -> np.ndarray:
     """Return the batches of one output as one array of shape (samples, size)."""
     values = np.concatenate([np.asarray(part) for part in parts]).astype(np.float64)
     return values.reshape(len(values), -1)
-
-
-def hls_name(name: str) -> str:
-    """Return the name that hls4ml's parser gives a layer: one-letter names of 'input' are taken there."""
-    return f"{name}_0" if name in set("input") else name
 
 
 class _Steps:

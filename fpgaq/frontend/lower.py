@@ -12,7 +12,7 @@ from typing import Any
 
 from fpgaq.config import Options
 from fpgaq.errors import ConfigError, FpgaqError, ModelError
-from fpgaq.frontend.supported import check_model
+from fpgaq.frontend.supported import check_model, hls_name
 
 
 def to_hls_graph(model: Any, name: str, options: Options, folder: Path) -> Any:
@@ -48,7 +48,7 @@ def to_hls_graph(model: Any, name: str, options: Options, folder: Path) -> Any:
                 allow_v2_fallback=False,
                 write_weights_txt=False,
                 **options.model_dump(mode="json", exclude={"layers"}),
-                layers={k: v.model_dump() for k, v in options.layers.items()},
+                layers={hls_name(k): v.model_dump() for k, v in options.layers.items()},
             )
     except FpgaqError:
         raise
@@ -77,7 +77,7 @@ def hls_config(model: Any, options: Options) -> dict[str, Any]:
         if name not in names:
             raise ConfigError(f"layers: the model has no layer {name!r}; it has {', '.join(sorted(names))}")
         if layer_options.reuse_factor is not None:
-            layers[name] = {"ReuseFactor": layer_options.reuse_factor}
+            layers[hls_name(name)] = {"ReuseFactor": layer_options.reuse_factor}
     return {
         "Model": {"Precision": {"default": options.input_precision}, "ReuseFactor": options.reuse_factor},
         "LayerName": layers,

@@ -100,6 +100,11 @@ _RESERVED = "input"
 SUPPORTED_CLASSES = frozenset((*SUPPORTED_LAYERS, *IDLE_LAYERS, "TimeDistributed"))
 
 
+def hls_name(name: str) -> str:
+    """Return the name that hls4ml's parser gives a layer: one-letter names of 'input' are taken there."""
+    return f"{name}_0" if name in set("input") else name
+
+
 def graph_of(model: Any) -> Any:
     """Return the graph of layers of a Sequential or functional model, None for what is none."""
     graph = getattr(model, "_functional", model)
