@@ -40,9 +40,9 @@ def train(
         typer.Option(help="Gate hidden layers: so many high bits of rectifiers predict where the others count."),
     ] = None,
     gate_target: Annotated[
-        float,
-        typer.Option(help="Where the gates' thresholds are drawn to, in deviations of a layer; more closes more."),
-    ] = 0.25,
+        Optional[float],  # noqa: UP045
+        typer.Option(help="Where thresholds of gates are drawn to, in deviations of a layer (0.25); more closes more."),
+    ] = None,
     progressive: Annotated[bool, typer.Option(help="Start from a model of one bit more.")] = False,
     distill: Annotated[float, typer.Option(help="Share of the given model's outputs in the loss, 0 to 1.")] = 0.0,
     gradient_l1: Annotated[

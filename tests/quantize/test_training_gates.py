@@ -193,6 +193,7 @@ def test_layers_have_their_bits_and_parameters_their_rates(given: Any, found: Tr
         ({"gate": 1, "activations": None}, ConfigError, "gate 1: so many of the unlimited bits"),
         ({"method": "slb", "bits": 1, "gate": 2}, ConfigError, "gated layers have integer weights of 2 bits"),
         ({"gate": 2, "gate_target": np.inf}, ConfigError, "gate-target inf must be finite"),
+        ({"gate_target": 0.5}, ConfigError, "gate-target 0.5 is for gates: give gate, too"),
         ({"layer_bits": {"a": 40}}, ConfigError, "layer 'a': method 'fat' is for 2 to 16 bits, not 40"),
         ({"layer_bits": {"a": True}}, ConfigError, "layer 'a': method 'fat' is for 2 to 16 bits, not True"),
         ({"layer_bits": {"q": 4}}, ModelError, "layer 'q' has no matrix to give bits to; layers with one are a, h, b"),

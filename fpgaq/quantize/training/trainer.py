@@ -12,7 +12,7 @@ import numpy as np
 from fpgaq.errors import ConfigError, ModelError
 from fpgaq.quantize.requantize import Makers, exchanged, matrices
 from fpgaq.quantize.training.checks import check_trainable, checked
-from fpgaq.quantize.training.gating import THRESHOLD_RATE, gated, plain_rectifiers
+from fpgaq.quantize.training.gating import GATE_TARGET, THRESHOLD_RATE, gated, plain_rectifiers
 from fpgaq.quantize.training.loss import Objective, objective_of
 from fpgaq.quantize.training.registry import activation_system, weight_system
 
@@ -47,8 +47,8 @@ class Settings:
     gate : int or None
         High bits of the activations in front of hidden layers, which are gated then: they predict where the low bits
         count (precision gating, arXiv 2002.07136).
-    gate_target : float
-        Where thresholds of gates are drawn to, in deviations of what the layer computes.
+    gate_target : float or None
+        Where thresholds of gates are drawn to, in deviations of what the layer computes; None for `GATE_TARGET`.
     seed : int
     """
 
@@ -65,7 +65,7 @@ class Settings:
     distill: float = 0.0
     gradient_l1: float = 0.0
     gate: int | None = None
-    gate_target: float = 0.25
+    gate_target: float | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -104,6 +104,8 @@ class Settings:
 
     def _check_gate(self) -> None:
         if self.gate is None:
+            if self.gate_target is not None:
+                raise ConfigError(f"gate-target {self.gate_target} is for gates: give gate, too, or leave it out")
             return
         if self.activations is None or not 1 <= self.gate < self.activations:
             raise ConfigError(
@@ -112,7 +114,7 @@ class Settings:
             )
         if min(self.bits, *self.layer_bits.values(), 2) < 2:
             raise ConfigError("gated layers have integer weights of 2 bits or more, not of 1; leave gate out")
-        if not np.isfinite(self.gate_target):
+        if self.gate_target is not None and not np.isfinite(self.gate_target):
             raise ConfigError(f"gate-target {self.gate_target} must be finite")
 
     def factors(self) -> dict[str, float]:
@@ -179,7 +181,8 @@ def train(model: Any, x: Any, y: Any, settings: Settings, *, callbacks: Sequence
         raise ModelError(f"layer {unknown[0]!r} has no matrix to give bits to; layers with one are {known}")
     keras.utils.set_random_seed(settings.seed)
     if settings.gate is not None and settings.activations is not None:
-        original = gated(original, x, settings.bits_of, settings.activations, settings.gate, settings.gate_target)
+        target = GATE_TARGET if settings.gate_target is None else settings.gate_target
+        original = gated(original, x, settings.bits_of, settings.activations, settings.gate, target)
     before = None
     if settings.progressive:
         wider = settings.wider()
