@@ -449,4 +449,4 @@ def test_reports_of_another_schema_are_refused(built: tuple[Path, Result], tmp_p
     report = json.loads((built[0] / "report.json").read_text())
     report["schema"] = 99
     (tmp_path / "report.json").write_text(json.dumps(report))
-    assert "report schema 99, this version reads 2; build the design again" in refused("report", tmp_path)
+    assert "report schema 99, this version reads 3; build the design again" in refused("report", tmp_path)

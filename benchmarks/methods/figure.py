@@ -49,7 +49,7 @@ def figure(rows: Sequence[Mapping[str, str]], network: str) -> str:
     colours = dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), _INK)
     settings = {**colours, "svg.hashsalt": "fpgaq", "svg.fonttype": "none", "font.size": 8, "font.family": "sans-serif"}
     with style.context(["default", settings]):
-        canvas = Figure(figsize=(4.8, 6.4), layout="constrained")
+        canvas = Figure(figsize=(5.4, 6.6), layout="constrained")
         axes = canvas.add_subplot()
         _scales(axes, points)
         _marks(axes, points)

@@ -44,8 +44,8 @@ hardware. This page is written from the rows in `benchmarks/data/methods.csv`.
   training, in one unit for the weights of a layer; with `-channel` every output channel has its own, a power of two as
   well. `uniform-gated` has precision gating in the layers between two rectifiers, with 2 high bits of 4; unrolled, it
   has the logic of both parts. `fatnn` is left out, as its activations have 2 bits only.
-* A seed gives the same digits again, with any number of threads. On another processor TensorFlow's exponentials have
-  other last bits: rows of `dgms` and `slb`, which train through them, then come out otherwise, the others did not.
+* A seed gives the same digits again on the same machine, with any number of threads. Rows of `dgms` and `slb`, which
+  train through exponentials, mostly come out a little otherwise on a machine with another processor.
 * All methods start from the same float network and have the same few epochs. None was tuned for a network here; the
   papers train longer, and larger networks.
 """

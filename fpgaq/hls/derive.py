@@ -221,6 +221,11 @@ def _lower_batch_normalization(deriver: Deriver, layer: Any) -> None:
     deriver.finish(layer, node, None)
 
 
+def _lower_activation(deriver: Deriver, layer: Any) -> None:
+    activations.widen_source(deriver, layer)
+    activations.lower_activation(deriver, layer)
+
+
 def _lower_reshape(deriver: Deriver, layer: Any) -> None:
     x = deriver.operands[layer.inputs[0]]
     shape = tuple(layer.get_output_variable().shape)
@@ -230,7 +235,7 @@ def _lower_reshape(deriver: Deriver, layer: Any) -> None:
 
 
 _LOWERINGS: dict[str, Callable[[Deriver, Any], None]] = {
-    "Activation": activations.lower_activation,
+    "Activation": _lower_activation,
     "ArgMax": activations.lower_argmax,
     "Arrange": lower_arrange,
     "BatchNormalization": _lower_batch_normalization,

@@ -41,18 +41,19 @@ def lower_activation(deriver: Deriver, layer: Any) -> None:
             f"layer {layer.name!r}: activation {function!r} is not supported; use relu, linear, a final softmax, "
             "or a QKeras quantizer (quantized_relu, quantized_bits, quantized_tanh, binary, ternary)"
         )
-    if cast is not None:
-        _widen_source(layer, x.type, cast)
     deriver.finish(layer, node, cast)
 
 
-def _widen_source(layer: Any, source: FixedType, cast: tuple[FixedType, Rounding, Overflow]) -> None:
-    """Give what a layer reads a bit for every one that its cast drops.
+def widen_source(deriver: Deriver, layer: Any) -> None:
+    """Give what an activation reads a bit for every one that its cast drops.
 
     The C++ of ap_types asks for the highest of those bits where it rounds, and stops if there is none, as in sums of
     weights that are all zero. Only numbers that nothing cuts may become wider.
     """
-    to, rounding, _ = cast
+    if not layer.get_attr("exact_cast"):
+        return
+    to, rounding, _ = FixedType.parse(layer.get_attr("exact_cast"))
+    source = deriver.operands[layer.inputs[0]].type
     dropped, exact = source.frac - to.frac, layer.get_input_node().class_name != "Input"
     if rounding is not Rounding.TRN and exact and source.width < dropped:
         written = layer.get_input_variable().type

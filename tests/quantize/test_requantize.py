@@ -90,6 +90,7 @@ def test_what_has_no_matrix_is_named() -> None:
 
 
 def test_small_ranges_have_quantizers_too_and_rectifiers_are_known_again() -> None:
+    keras.utils.set_random_seed(1)
     # quantized_relu cannot be called with a negative number of integer bits.
     model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(8, activation="relu", name="a")])
     kernel, bias = model.get_weights()
@@ -97,7 +98,8 @@ def test_small_ranges_have_quantizers_too_and_rectifiers_are_known_again() -> No
     found = requantized(model, Choice("int", 8, 6), X)
     wanted, outputs = (np.asarray(each(X)) for each in (model, found))
     assert 0 < wanted.max() < 0.25
-    assert 0 < np.abs(outputs - wanted).max() < wanted.max() / 8
+    # A range of least squared error may end below the largest number.
+    assert 0 < np.abs(outputs - np.minimum(wanted, outputs.max())).max() < wanted.max() / 8
     assert rectifies(found.layers[-1])
     steps = 2.0**-8
     again = requantized(found, Choice("int", 8, 2), X)
