@@ -94,7 +94,7 @@ class GatedLayer(keras.layers.Layer):
     def _refusal(self, what: str, why: str) -> ConfigError:
         return ConfigError(f"layer {self.name!r}: {what}={getattr(self, what)!r} {why}")
 
-    def check_count(self, what: str) -> None:
+    def _check_count(self, what: str) -> None:
         """Refuse a parameter that is no number of outputs."""
         if not isinstance(getattr(self, what), int):
             raise self._refusal(what, "must be an integer")

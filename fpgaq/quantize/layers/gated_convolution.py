@@ -47,7 +47,7 @@ class _GatedConvolution(GatedLayer):
     ) -> None:
         super().__init__(*arguments, **options)
         self.filters = filters
-        self.check_count("filters")
+        self._check_count("filters")
         self.kernel_size = self._lengths("kernel_size", kernel_size)
         self.strides = self._lengths("strides", strides)
         self.dilation_rate = self._lengths("dilation_rate", dilation_rate)

@@ -30,7 +30,7 @@ class GatedDense(GatedLayer):
     def __init__(self, units: int, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.units = units
-        self.check_count("units")
+        self._check_count("units")
 
     def kernel_shape(self, channels: int) -> tuple[int, ...]:
         return channels, self.units
