@@ -60,13 +60,7 @@ Row:
                 #pragma HLS ARRAY_PARTITION variable=sums complete
                 gated_dense<typename data_T::value_type, typename res_T::value_type, CONFIG_T>(window, sums, weights,
                                                                                                thresholds);
-                res_T pixel;
-            Filter:
-                for (unsigned k = 0; k < CONFIG_T::n_out; k++) {
-                    #pragma HLS UNROLL
-                    pixel[k] = sums[k];
-                }
-                res.write(pixel);
+                res_write<res_T, CONFIG_T>(sums, res);
             }
         }
     }

@@ -73,6 +73,10 @@ class GatedConfig(LayerConfigTemplate):
         return matrix + windows
 
 
+def _with_parameters(node: Any, params: dict[str, Any]) -> dict[str, Any]:
+    return {**params, "w": node.get_weights("weight").name, "t": node.get_weights("threshold").name}
+
+
 class GatedDenseCall(FunctionCallTemplate):
     """Writes the call."""
 
@@ -80,8 +84,7 @@ class GatedDenseCall(FunctionCallTemplate):
         super().__init__(GatedDense, include_header=["nnet_utils/nnet_gated_dense.h"])
 
     def format(self, node: Any) -> str:
-        params = self._default_function_params(node)
-        params["w"], params["t"] = (node.get_weights(k).name for k in ("weight", "threshold"))
+        params = _with_parameters(node, self._default_function_params(node))
         return "nnet::gated_dense<{input_t}, {output_t}, {config}>({input}, {output}, {w}, {t});".format(**params)
 
 
@@ -92,7 +95,6 @@ class GatedConvolutionCall(FunctionCallTemplate):
         super().__init__(GatedConvolution, include_header=["nnet_utils/nnet_gated_convolution.h"])
 
     def format(self, node: Any) -> str:
-        params = self._default_function_params(node)
-        params["w"], params["t"] = (node.get_weights(k).name for k in ("weight", "threshold"))
+        params = _with_parameters(node, self._default_function_params(node))
         types = "{input_t}, {output_t}, {config}, {config}_window"
         return f"nnet::gated_convolution<{types}>({{input}}, {{output}}, {{w}}, {{t}});".format(**params)

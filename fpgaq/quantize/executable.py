@@ -9,6 +9,8 @@ import numpy as np
 
 from fpgaq.errors import ModelError
 
+#: No number that hardware reads is larger.
+LARGEST_INPUT = 2.0**31
 #: TensorFlow makes scopes of the names of layers and models.
 _LAYER_NAME, _MODEL_NAME = re.compile(r"[A-Za-z0-9_.\\/>-]*"), re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")
 _LETTERS = "letters without accents, digits, _, ., - only"

@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgaq.errors import ConfigError
+from fpgaq.quantize.executable import LARGEST_INPUT
 
 #: Fewer samples say nothing about the outputs of a layer.
 LEAST_SAMPLES = 16
-#: No input of hardware is larger.
-_LARGEST = 2.0**31
 
 
 def checked(values: Any, shape: tuple[int, ...], where: str) -> NDArray[np.float32]:
@@ -42,7 +41,7 @@ def checked(values: Any, shape: tuple[int, ...], where: str) -> NDArray[np.float
     if not np.isfinite(data).all():
         raise ConfigError(f"{where}: it contains NaN or infinity; clean the data")
     largest = float(np.abs(data.astype(np.float64)).max())
-    if largest > _LARGEST:
+    if largest > LARGEST_INPUT:
         raise ConfigError(f"{where}: values of up to {largest:.3g} are too large; scale them to below 2^31")
     if (data == data[:1]).all():
         raise ConfigError(f"{where}: all samples are the same; give real inputs of the network")

@@ -8,12 +8,9 @@ import numpy as np
 
 from fpgaq.errors import ConfigError, ModelError
 from fpgaq.frontend.supported import check_model
-from fpgaq.quantize.executable import require_executable, require_names
+from fpgaq.quantize.executable import LARGEST_INPUT, require_executable, require_names
 from fpgaq.quantize.requantize import matrices
 from fpgaq.quantize.training.loss import class_numbers
-
-#: No input of hardware is larger.
-_LARGEST = 2.0**31
 
 
 def check_trainable(model: Any) -> None:
@@ -66,6 +63,6 @@ def checked(model: Any, x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
     for what, values in (("inputs", x), ("targets", y)):
         if not np.isfinite(values).all():
             raise ConfigError(f"{what} contain NaN or infinity")
-        if np.abs(values).max() > _LARGEST:
+        if np.abs(values).max() > LARGEST_INPUT:
             raise ConfigError(f"{what} of up to {np.abs(values).max():.3g} are too large; scale them to below 2^31")
     return x.astype(np.float32), class_numbers(model, y)
